@@ -1,0 +1,117 @@
+"""The probe: one POSIX shell script that observes a host in one execution, made of sections.
+
+Each section is a piece of shell and a pure parser. The script runs on dash, bash 3.2, zsh as sh, mksh and busybox, needs
+no root, and ends every section with a marker that carries the section's exit code, so that "empty" and "did not run" differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pyinfra.api import FactBase
+from pyinfra.api.exceptions import FactProcessError
+
+from miyabi.errors import ParseError
+
+T = TypeVar("T")
+
+# Seconds that a section may let one command of its own take.
+COMMAND_TIMEOUT = 5
+
+_BEGIN = "##miyabi:begin"
+_END = "##miyabi:end"
+_END_LINE = re.compile(rf"^{_END} (\w+) (\d+)$")
+
+# `timeout` is missing on macOS: there the watcher ends the command. 124 is what `timeout` itself exits with.
+_PRELUDE = r"""LC_ALL=C; export LC_ALL; unset TMUX TMUX_PANE
+PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH
+if command -v timeout >/dev/null 2>&1; then bounded() { timeout "$@"; }
+else bounded() {
+  _limit=$1; shift; "$@" & _pid=$!
+  (sleep "$_limit"; kill -9 "$_pid") >/dev/null 2>&1 & _watch=$!
+  wait "$_pid"; _code=$?; kill "$_watch" 2>/dev/null; wait "$_watch" 2>/dev/null
+  [ "$_code" -eq 137 ] && return 124; return "$_code"
+}; fi"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Generic[T]):
+    """One subject of the probe.
+
+    + title: one word, unique in a probe
+    + script: POSIX shell; its exit code other than 0 means that the subject is unknown, and its last line says why
+    + parse: turns its output lines into the subject's state, or raises ``ParseError``
+    """
+
+    title: str
+    script: str
+    parse: Callable[[list[str]], T]
+
+
+def probe_script(sections: Iterable[Section[Any]]) -> str:
+    """The shell text that runs ``sections`` in one execution; it always exits with 0."""
+    parts = [_PRELUDE]
+    for section in sections:
+        parts.append(
+            f"echo '{_BEGIN} {section.title}'\n( {section.script}\n) 2>&1 </dev/null\n"
+            f'echo "{_END} {section.title} $?"'
+        )
+    return "\n".join(parts) + "\nexit 0"
+
+
+def split_sections(lines: list[str]) -> dict[str, tuple[int, list[str]]]:
+    """The output of a probe as ``{title: (exit code, lines)}``; a section without its end marker is left out."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    title: str | None = None
+    body: list[str] = []
+    for line in lines:
+        if title is None:
+            if line.startswith(f"{_BEGIN} "):
+                title, body = line.removeprefix(f"{_BEGIN} "), []
+            continue
+        # A section whose last line has no newline has the marker glued to it.
+        head, marker, tail = line.rpartition(_END)
+        end = _END_LINE.match(marker + tail) if marker else None
+        if end is not None and end.group(1) == title:
+            if head:
+                body.append(head)
+            found[title] = (int(end.group(2)), body)
+            title = None
+        else:
+            body.append(line)
+    return found
+
+
+def read_section(section: Section[T], found: Mapping[str, tuple[int, list[str]]]) -> T:
+    """What ``section`` saw; raises ``ParseError`` with the reason when that is unknown."""
+    if section.title not in found:
+        raise ParseError("the probe ended before it got there")
+    code, lines = found[section.title]
+    if code == 124:
+        raise ParseError(f"no answer within {COMMAND_TIMEOUT} s")
+    if code != 0:
+        reason = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+        raise ParseError(f"exit code {code}: {reason}")
+    try:
+        return section.parse(lines)
+    except (ValueError, IndexError, KeyError) as error:
+        raise ParseError(f"unexpected output: {error}") from error
+
+
+class SectionFact(FactBase[T]):
+    """The base of the facts that observe one subject; a subclass says which section in ``section``."""
+
+    def section(self) -> Section[T]:
+        """The section that this fact runs alone."""
+        raise NotImplementedError  # pragma: no cover
+
+    def process(self, output: list[str]) -> T:
+        """Parse the probe's output; what is unknown becomes ``FactProcessError`` with the reason."""
+        section = self.section()
+        try:
+            return read_section(section, split_sections(output))
+        except ParseError as error:
+            raise FactProcessError(f"{section.title} is unknown: {error}") from error

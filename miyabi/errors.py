@@ -1,0 +1,57 @@
+"""What can go wrong, as one tree.
+
+MiyabiError
+├── SpecError        the desired state cannot be read: every problem, each with file:line
+├── InventoryError   a host, or its data, is not usable: which one, and what to add
+└── ParseError       a section of a probe is not what its parser expects: the state is unknown
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class MiyabiError(Exception):
+    """The base of every error that Miyabi raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecProblem:
+    """One thing that is wrong with a spec.
+
+    + file: the spec's path as the user gave it
+    + line: the line in that file, from 1, or None when the whole file is meant
+    + path: where in the spec, such as ``sessions[0].windows[2].layout``, or "" for the whole file
+    + found: what stands there
+    + allowed: what may stand there, or what to do
+    """
+
+    file: str
+    line: int | None
+    path: str
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        what = f"{self.path}: {self.found}" if self.path else self.found
+        return f"{where}: {what}; {self.allowed}"
+
+
+class SpecError(MiyabiError):
+    """A spec was refused.
+
+    + problems: every problem found, in the order of the file
+    """
+
+    def __init__(self, problems: list[SpecProblem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class InventoryError(MiyabiError):
+    """A host of the inventory cannot be used as it is."""
+
+
+class ParseError(MiyabiError):
+    """A probe's section is not what its parser expects."""

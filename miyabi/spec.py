@@ -1,0 +1,233 @@
+"""The spec: the desired state of one host, in the form that the rest of the program works on.
+
+Everything here is fully expanded: shorthands are resolved, defaults are filled in, what a window or a session
+says for its panes stands in each pane. Durations are seconds, sizes are bytes, percentages are numbers from 0 to 100.
+``miyabi.spec_schema`` holds what a user may write, ``miyabi.spec_expand`` turns the one into the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from miyabi.levels import DEFAULT_BUDGETS, Level
+
+RestartPolicy = Literal["always", "on-failure", "never"]
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line to type into a plain pane.
+
+    + text: typed literally, whatever it holds
+    + enter: whether Enter follows
+    + sleep_before, sleep_after: pauses around it, in seconds
+    """
+
+    text: str
+    enter: bool = True
+    sleep_before: float = 0.0
+    sleep_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What is known of the coding agent in a pane.
+
+    + role: what it does, such as ``CodeGen``
+    + resume: the command that takes up its conversation again, with ``{session_id}`` in it
+    + stall_after: seconds without output after which it may be called stalled
+    """
+
+    role: str = ""
+    resume: str | None = None
+    stall_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A pane that must exist.
+
+    + name: its identity, unique on the host
+    + commands: what runs in it, ``shell_command_before`` of session, window and pane first
+    + shell: the command that tmux runs instead of the default shell, None for the default shell
+    + start_directory: may begin with ``~`` and hold ``$NAME``: both are the host's
+    + environment: the pane's own, or else its window's
+    + suppress_history: whether typed commands begin with a space, so that shells can leave them out of their history
+    """
+
+    name: str
+    commands: tuple[Command, ...] = ()
+    shell: str | None = None
+    start_directory: str | None = None
+    environment: Pairs = ()
+    suppress_history: bool = True
+    focus: bool = False
+    restart: RestartPolicy = "never"
+    agent: Agent | None = None
+
+    @property
+    def supervised(self) -> bool:
+        """Whether the commands are the pane's own process, kept running by its restart policy."""
+        return self.agent is not None or self.restart != "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window that must exist.
+
+    + name: its identity, unique in its session: ``window_name``, made unique where the spec repeats or omits it
+    + window_name: the name shown; None leaves it to tmux
+    + window_index: its index; None puts it where the order of the spec says
+    + layout: one of tmux's layouts by name or a layout string; None leaves the splits as they fall
+    """
+
+    name: str
+    window_name: str | None = None
+    window_index: int | None = None
+    layout: str | None = None
+    options: Pairs = ()
+    options_after: Pairs = ()
+    focus: bool = False
+    panes: tuple[Pane, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A tmux session that must exist.
+
+    + before_script: run on the host before the session is created; its failure stops that session's creation
+    """
+
+    session_name: str
+    start_directory: str | None = None
+    environment: Pairs = ()
+    options: Pairs = ()
+    global_options: Pairs = ()
+    before_script: str | None = None
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TmuxServer:
+    """Which tmux server the sessions live in.
+
+    + socket_name: as in ``tmux -L``; None is tmux's default
+    + config_file: as in ``tmux -f``, read when the server is started; None is the user's own
+    """
+
+    socket_name: str | None = None
+    config_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How far a recovery may go, and whom it tells.
+
+    + max_level: the last level of the ladder on this host
+    + setup_script: run on the host after L3 created something
+    + guardian: the name of the pane that status lines are sent to
+    + budgets: seconds that a level may take
+    """
+
+    max_level: Level = Level.L3
+    setup_script: str | None = None
+    guardian: str | None = None
+    budgets: tuple[tuple[Level, float], ...] = tuple(DEFAULT_BUDGETS.items())
+
+    def budget(self, level: Level) -> float:
+        """Seconds that ``level`` may take on this host."""
+        return dict(self.budgets)[level]
+
+
+@dataclass(frozen=True, slots=True)
+class Sshd:
+    """An ssh server that must answer on ``port``; None is the platform's own (8022 in Termux, else 22)."""
+
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """An MCP server, or any other daemon, and how it is recognised."""
+
+    name: str
+    start: str
+    cwd: str | None = None
+    match: str | None = None
+    port: int | None = None
+    expected: Literal["up", "down"] = "up"
+    environment: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Logs to rotate: ``max_size`` in bytes, ``keep`` old ones."""
+
+    path: str
+    max_size: int
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
+class Temp:
+    """Files to prune when they are older than ``older_than`` seconds."""
+
+    path: str
+    older_than: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file that must exist and parse, with ``backups`` copies kept."""
+
+    path: str
+    format: Literal["json", "yaml", "toml"]
+    backups: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskLimit:
+    """Used space in percent at which the disk that holds ``path`` is a warning, or critical."""
+
+    path: str = "~"
+    warning: float = 85.0
+    critical: float = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimit:
+    """Available memory in percent below which it is a warning, or critical."""
+
+    warning: float = 15.0
+    critical: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The resources that a host must stay within."""
+
+    disk: DiskLimit = field(default_factory=DiskLimit)
+    memory_available: MemoryLimit = field(default_factory=MemoryLimit)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The desired state of one host.
+
+    + source: the file that it was read from
+    + digest: a hash of that file, the same for the same content
+    """
+
+    source: str
+    digest: str
+    sessions: tuple[Session, ...] = ()
+    tmux: TmuxServer = field(default_factory=TmuxServer)
+    recovery: Recovery = field(default_factory=Recovery)
+    sshd: Sshd | None = None
+    mcp_servers: tuple[McpServer, ...] = ()
+    logs: tuple[Log, ...] = ()
+    temp: tuple[Temp, ...] = ()
+    config_files: tuple[ConfigFile, ...] = ()
+    limits: Limits = field(default_factory=Limits)
