@@ -1,0 +1,1 @@
+"""Tests; ``tests.fleet`` is what they run on."""

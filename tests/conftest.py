@@ -1,0 +1,99 @@
+"""What every test gets: a clean environment of its own, and the fleet's fixtures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.control import Fleet
+from tests.fleet.leaks import TestRun, suspicious_names
+from tests.fleet.machine import Machine
+from tests.fleet.privileges import privilege_separation_folder
+from tests.fleet.sshd import SshHost
+from tests.fleet.tmux import TmuxServer
+
+_SYSTEM_TEMP = Path(tempfile.gettempdir()).resolve()
+_BEFORE = pytest.StashKey[AbstractSet[object]]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def test_run() -> Iterator[TestRun]:
+    """The marker and folder of this run; it fails when it leaves a process, a socket or a file behind."""
+    run = TestRun.begin(_SYSTEM_TEMP)
+    home = run.new_folder("home")
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing that a test does in this process may reach the developer's own sessions and files.
+        for name in ("TMUX", "TMUX_PANE", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+            patch.delenv(name, raising=False)
+        for name, value in (run.environment() | {"HOME": str(home), "TMUX_TMPDIR": str(home)}).items():
+            if name != "PYTEST_CURRENT_TEST":
+                patch.setenv(name, value)
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        # pytest's own folders stay where they are kept for looking at them after a failure.
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(_SYSTEM_TEMP))
+        patch.setattr(tempfile, "tempdir", None)
+        yield run
+    shutil.rmtree(home)
+    found = run.end()
+    assert not found, "the tests have left behind:\n" + "\n".join(found)
+
+
+@pytest.fixture
+def machine(test_run: TestRun) -> Iterator[Machine]:
+    """A pretended machine with a HOME of its own, and nothing running."""
+    machine = Machine.build(test_run, "machine")
+    yield machine
+    TmuxServer(machine).stop()
+    machine.remove()
+
+
+@pytest.fixture
+def tmux_server(machine: Machine) -> TmuxServer:
+    """A private tmux server that is not started yet."""
+    return TmuxServer(machine)
+
+
+@pytest.fixture(scope="session")
+def _sshd_can_start() -> Iterator[None]:
+    with privilege_separation_folder():
+        yield
+
+
+@pytest.fixture
+def ssh_fleet(test_run: TestRun, _sshd_can_start: None) -> Iterator[Fleet]:
+    """A control machine, and no hosts yet: ``ssh_fleet.add("pixel")`` adds one behind a real sshd."""
+    fleet = Fleet.build(test_run)
+    yield fleet
+    fleet.remove()
+
+
+@pytest.fixture
+def ssh_host(ssh_fleet: Fleet) -> SshHost:
+    """One host behind a real sshd, called ``mugen``."""
+    return ssh_fleet.add("mugen")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember what stood in the system's temp folder before."""
+    session.stash[_BEFORE] = suspicious_names(_SYSTEM_TEMP)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when something of ours is new in the system's temp folder.
+
+    Only in CI, whose machine is ours alone: elsewhere it may be another's.
+    """
+    if os.environ.get("CI") != "true" or hasattr(session.config, "workerinput"):
+        return
+    new = suspicious_names(_SYSTEM_TEMP) - session.stash[_BEFORE]
+    if new:
+        named = "\n".join(sorted(new))
+        sys.stderr.write(f"\nthe tests have left behind in the system's temp folder:\n{named}\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
