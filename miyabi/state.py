@@ -50,6 +50,7 @@ class Window(Observed):
     """One tmux window.
 
     + name: the spec's name for it (``@miyabi_window``); None when it is not managed
+    + layout_mark: the name and the string of the layout that was applied last; None when none was
     """
 
     window_id: str
@@ -59,6 +60,7 @@ class Window(Observed):
     layout: str
     zoomed: bool = False
     name: str | None = None
+    layout_mark: str | None = None
     panes: tuple[Pane, ...] = ()
 
 
@@ -69,12 +71,14 @@ class Session(Observed):
     + name: the spec's name for it (``@miyabi_session``); None when it is not managed
     + attached: how many clients look at it
     + created: seconds since the epoch
+    + base_index: where the user's configuration starts to count its windows
     """
 
     session_id: str
     session_name: str
     attached: int
     created: int
+    base_index: int = 0
     name: str | None = None
     group: str | None = None
     windows: tuple[Window, ...] = ()
@@ -86,15 +90,10 @@ class Tmux(Observed):
 
     + version: such as ``3.3a``
     + running: False when there is certainly no server: no socket, or nobody behind it
-    + default_shell: the shell of new panes; None when no server runs
-    + base_index, pane_base_index: where the user's configuration starts to count
     """
 
     version: str
     running: bool
-    default_shell: str | None = None
-    base_index: int = 0
-    pane_base_index: int = 0
     sessions: tuple[Session, ...] = ()
 
 

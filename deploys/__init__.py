@@ -1,0 +1,1 @@
+"""In which order: each module is a deploy, run as ``pyinfra inventory deploys/NAME.py``."""

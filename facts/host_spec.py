@@ -1,0 +1,54 @@
+"""The spec that a host's data names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from miyabi.errors import InventoryError, MiyabiError
+from miyabi.spec import Spec, TmuxServer
+from miyabi.spec_cache import cached_spec
+from miyabi.spec_file import resolve_spec
+from pyinfra.context import ctx_host
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+SPECS_DIRECTORY = Path(__file__).resolve().parent.parent / "inventory" / "specs"
+
+
+def host_spec(host: Host) -> Spec:
+    """The desired state of ``host``.
+
+    + host: its data's ``spec`` is the name of a file in inventory/specs or a path; its data's ``tmux``
+      (``{"socket_name": ..., "config_file": ...}``), if any, wins over the spec's
+
+    Raises ``SpecError`` when the spec is missing or wrong, ``InventoryError`` when the host names none.
+    """
+    reference = host.data.get("spec")
+    if reference is None:
+        raise InventoryError(
+            f"{host.name}: its data names no spec; add spec to the host's data in inventory/, or --data spec=FILE"
+        )
+    path = resolve_spec(str(reference), SPECS_DIRECTORY)
+    # A relative path in a spec starts at the spec's folder, where host and control machine share a file system.
+    base = str(path.resolve().parent) if _is_local(host) else "~"
+    spec = cached_spec(path, base)
+    server = host.data.get("tmux")
+    return spec if server is None else replace(spec, tmux=TmuxServer(**server))
+
+
+def managed_socket() -> str | None:
+    """The socket name of the tmux server that the current host's spec manages; None for tmux's default."""
+    if not ctx_host.isset():
+        return None
+    try:
+        return host_spec(ctx_host.get()).tmux.socket_name
+    except (MiyabiError, AttributeError):
+        # A question about a host must not fail for want of a spec.
+        return None
+
+
+def _is_local(host: Host) -> bool:
+    return host.name.startswith("@local")

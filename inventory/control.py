@@ -1,0 +1,3 @@
+"""The machine that pyinfra runs on."""
+
+control = [("@local", {"platform": "linux", "spec": "control"})]

@@ -1,0 +1,32 @@
+"""What `--limit` and `--exclude` may name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import click
+
+from miyabi.ssh_aliases import Hosts, left_out
+from pyinfra import logger
+
+
+def refuse_unknown_names(groups: Mapping[str, Hosts]) -> None:
+    """End the run when `--limit` or `--exclude` names a host that the fleet does not have.
+
+    + groups: the hosts of the fleet by group
+
+    pyinfra itself only warns, and a mistyped host looks like a healthy one. A host that is left out because ssh does
+    not know it is no mistake: the line that says so has been printed.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    hosts = [name for group in groups.values() for name, _ in group]
+    known = [*groups, *hosts, *left_out, "inventory"]
+    for option in ("limit", "exclude"):
+        for pattern in context.params.get(option) or ():
+            if not any(fnmatchcase(name, pattern) for name in known):
+                there = ", ".join(dict.fromkeys(known))
+                logger.error(f"--> --{option} {pattern}: no such host or group in inventory/; there are {there}")
+                raise SystemExit(1)

@@ -1,0 +1,115 @@
+"""One recovery of one host: the climb from level to level, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from miyabi import state
+from miyabi.drift import Drift, Target
+from miyabi.levels import Level
+from miyabi.match import SessionMatch
+from miyabi.plan import Action
+
+# Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
+# by then.
+SETTLE = 2.0
+
+
+@dataclass(slots=True)
+class Climb:
+    """What happened on one host in this run.
+
+    + attempts: the highest level that acted on each target
+    + steps: each level that acted, in order
+    + left: what the last look at the host found wrong; None when it is as its spec wants it
+    """
+
+    attempts: dict[Target, Level] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    left: str | None = "not looked at"
+
+    def begin(self, level: Level, actions: Sequence[Action], drifts: Iterable[Drift]) -> Step:
+        """Remember that ``level`` is about to act on what ``actions`` are about."""
+        targets = {action.target for action in actions}
+        self.attempts |= {target: level for target in targets if repairs(actions, target)}
+        self.attempts |= {
+            drift.target: level
+            for drift in drifts
+            if drift.level == level and drift.kind != "unmarked" and targets & set(drift.target.scopes())
+        }
+        step = Step(level, tuple(actions))
+        self.steps.append(step)
+        return step
+
+
+@dataclass(slots=True)
+class Step:
+    """One level's turn in a climb.
+
+    + seconds: from its first command to the last look
+    + failure: what did not hold; None when everything did
+    """
+
+    level: Level
+    actions: tuple[Action, ...]
+    seconds: float = 0.0
+    failure: str | None = "it was cut short"
+
+
+def repairs(actions: Iterable[Action], target: Target) -> bool:
+    """Whether an action on ``target`` does more than to give it its name."""
+    return any(action.target == target and not action.does.startswith("Adopting") for action in actions)
+
+
+def outstanding(actions: Iterable[Action], drifts: Iterable[Drift]) -> tuple[Drift, ...]:
+    """The drifts that are left on what ``actions`` were about, or inside of it."""
+    targets = {action.target for action in actions}
+    return tuple(drift for drift in drifts if targets & set(drift.target.scopes()))
+
+
+def started_pids(actions: Iterable[Action], matches: Iterable[SessionMatch]) -> frozenset[int]:
+    """The processes of the supervised panes that ``actions`` brought up."""
+    targets = {action.target for action in actions if not action.does.startswith("Adopting")}
+    return frozenset(
+        pane.seen.pid
+        for session in matches
+        for window in session.windows
+        for pane in window.panes
+        if pane.pane.supervised and pane.seen is not None and pane.seen.pid is not None and not pane.seen.dead
+        if targets & set(Target(session.session.session_name, window.window.name, pane.pane.name).scopes())
+    )
+
+
+def all_pids(tmux: state.Tmux | None) -> frozenset[int]:
+    """The processes of all living panes of a server."""
+    return frozenset(
+        pane.pid
+        for session in (tmux.sessions if tmux else ())
+        for window in session.windows
+        for pane in window.panes
+        if pane.pid is not None and not pane.dead
+    )
+
+
+def in_words(drifts: Iterable[Drift]) -> str | None:
+    """What is wrong, and the level that it needs; None when nothing is."""
+    return "; ".join(f"{drift.target} {drift.reason}, needs {drift.level.name}" for drift in drifts) or None
+
+
+def summary(climb: Climb) -> str:
+    """One line about a host's run: the level reached, what was affected, whether it was restored, and the seconds."""
+    left = climb.left
+    actions = [action for step in climb.steps for action in step.actions]
+    repaired = [action for action in actions if repairs(actions, action.target)]
+    parts: list[str] = []
+    if repaired:
+        level = max(action.level for action in repaired)
+        seconds = sum(step.seconds for step in climb.steps)
+        affected = ", ".join(dict.fromkeys(str(action.target) for action in repaired))
+        parts.append(f"{level.title} {'restored' if left is None else 'NOT restored'} in {seconds:.1f} s: {affected}")
+    if len(actions) > len(repaired):
+        parts.append(f"{len(actions) - len(repaired)} found running and adopted")
+    if left is not None:
+        parts.append(left)
+    return "; ".join(parts) if parts else "healthy, nothing to do"

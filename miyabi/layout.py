@@ -1,0 +1,31 @@
+"""Which layout suits a window: by a name of ours, by the number of its panes and by the client's size. Pure."""
+
+from __future__ import annotations
+
+# Below this width, in columns, two panes side by side are too narrow to read.
+NARROW = 100
+
+# For `auto`: how many panes a kind of window has. Two are an editor and a terminal, three are logs, metrics and control,
+# four are a dashboard.
+_BY_PANES = {1: "even-horizontal", 2: "even-horizontal", 3: "main-horizontal", 4: "tiled"}
+
+
+def resolve_layout(layout: str, panes: int, width: int = 80, height: int = 24) -> str:
+    """The name that tmux knows for ``layout``, or ``layout`` itself when it is already tmux's.
+
+    + layout: ``even``, ``main`` or ``auto``, or anything that ``tmux select-layout`` takes
+    + panes: how many panes the window has
+    + width, height: the size of the window, in cells
+
+    ``even`` and ``main`` put panes side by side when the window is wide enough; ``auto`` picks by the number of panes:
+    2 development, 3 monitoring, 4 a dashboard, more are tiled.
+    """
+    wide = width >= NARROW and width >= 2 * height
+    if layout == "even":
+        return "even-horizontal" if wide else "even-vertical"
+    if layout == "main":
+        return "main-vertical" if wide else "main-horizontal"
+    if layout == "auto":
+        best = _BY_PANES.get(panes, "tiled")
+        return "even-vertical" if best == "even-horizontal" and not wide else best
+    return layout

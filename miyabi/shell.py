@@ -1,0 +1,62 @@
+"""Words of shell text that are safe to run on any host. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+# Non-interactive shells lack the folders where Homebrew, Termux and users keep tmux; a client inside tmux must not
+# talk to the server that it happens to run in.
+HOST_ENVIRONMENT = (
+    "unset TMUX TMUX_PANE; "
+    'PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH'
+)
+
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_HOME = re.compile(r"~(?=/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class HostText:
+    """Text in which the host itself expands a leading ``~`` and ``$NAME`` or ``${NAME}``; the rest stays literal.
+
+    A variable that the host does not know stays, as ``$NAME``.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A word whose value is masked wherever commands are shown."""
+
+    word: str | HostText
+    prefix: str = ""
+
+
+Word = str | HostText | Secret
+
+
+def quoted(word: str | HostText) -> str:
+    """The word as one word of POSIX shell text."""
+    return shlex.quote(word) if isinstance(word, str) else _expanding(word.text)
+
+
+def _expanding(text: str) -> str:
+    parts: list[str] = []
+    home = _HOME.match(text)
+    if home:
+        parts.append('"$HOME"')
+        text = text[home.end() :]
+    position = 0
+    for found in _VARIABLE.finditer(text):
+        literal = text[position : found.start()]
+        name = found[1] or found[2]
+        # The default keeps the name of a variable that is not set, and \$ keeps it from being looked up again.
+        parts += [shlex.quote(literal) if literal else "", f'"${{{name}-\\${name}}}"']
+        position = found.end()
+    rest = text[position:]
+    if rest or not parts:
+        parts.append(shlex.quote(rest))
+    return "".join(parts)

@@ -1,0 +1,87 @@
+"""tmux commands as data, and the one client call that runs them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from miyabi.shell import HostText, Secret, Word, quoted
+from miyabi.spec import TmuxServer
+
+TmuxCommand: TypeAlias = tuple[Word, ...]
+Part: TypeAlias = str | Secret
+
+# A client sends its command line in one message of 16 KiB; longer ones are refused with "command too long".
+MESSAGE_LIMIT = 12_000
+
+
+def unformatted(text: str | HostText) -> str | HostText:
+    """The text for an argument in which tmux expands formats: ``#{...}`` and ``#(...)`` lose their meaning."""
+    return HostText(text.text.replace("#", "##")) if isinstance(text, HostText) else text.replace("#", "##")
+
+
+def client_calls(commands: Iterable[Sequence[TmuxCommand]], server: TmuxServer) -> list[Part]:
+    """The shell text that runs ``commands`` by one tmux client call, in parts of which the secret ones are masked.
+
+    + commands: groups of tmux commands; what is too long for one call is cut between two groups, never inside one
+    + server: the server to talk to, started with its configuration when it does not run
+
+    A server that is just going away makes the call fail with "server exited unexpectedly": it is tried once more.
+    """
+    parts: list[Part] = []
+    for call in _batches(commands):
+        if parts:
+            parts.append(" && ")
+        parts += ["calls() { ", client(server)]
+        for number, command in enumerate(call):
+            parts.append(" \\;" if number else "")
+            for word in command:
+                parts += [" ", *_word(word)]
+        parts.append(
+            "; }; { said=$(calls 2>&1) || { case $said in *'server exited'*|*'lost server'*) sleep 0.3; said=$(calls 2>&1);; "
+            "*) false;; esac; } || { printf '%s\\n' \"$said\" >&2; false; }; }"
+        )
+    return parts
+
+
+def client(server: TmuxServer) -> str:
+    """The start of a tmux client call, with the server that it is for."""
+    words = ["tmux", "-u"]
+    if server.socket_name:
+        words += ["-L", quoted(server.socket_name)]
+    if server.config_file:
+        words += ["-f", quoted(HostText(server.config_file))]
+    return " ".join(words)
+
+
+def _batches(groups: Iterable[Sequence[TmuxCommand]]) -> list[list[TmuxCommand]]:
+    batches: list[list[TmuxCommand]] = []
+    size = MESSAGE_LIMIT
+    for group in groups:
+        length = sum(len(_plain(word).encode()) + 1 for command in group for word in command)
+        if size + length > MESSAGE_LIMIT:
+            batches.append([])
+            size = 0
+        batches[-1].extend(group)
+        size += length
+    return batches
+
+
+def _plain(word: Word) -> str:
+    if isinstance(word, Secret):
+        return word.prefix + _plain(word.word)
+    return word.text if isinstance(word, HostText) else word
+
+
+def _word(word: Word) -> list[Part]:
+    if isinstance(word, Secret):
+        return [quoted(word.prefix) if word.prefix else "", Secret(_escaped(word.word))]
+    return [quoted(_escaped(word))]
+
+
+def _escaped(word: str | HostText) -> str | HostText:
+    """A last ``;`` would end the command, even in a quoted argument."""
+    text = word.text if isinstance(word, HostText) else word
+    if text.endswith(";"):
+        text = f"{text[:-1]}\\;"
+    return HostText(text) if isinstance(word, HostText) else text

@@ -1,0 +1,168 @@
+"""What the probe asks tmux for, and the parser of tmux's answer. Pure.
+
+Fields are joined with ``|``; text fields have ``%`` and ``|`` percent-encoded by tmux itself, because what tmux does to
+control characters in formats depends on its version. Paths and commands may hold newlines: each is a line of its own
+with its length in bytes in front. Tried on 3.2a, 3.3a, 3.4, 3.5a, 3.6 and the development version of August 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import unquote
+
+from miyabi.errors import ParseError
+from miyabi.state import Pane, Session, Tmux, Window
+
+OLDEST = "3.2a"
+
+# The options that carry the spec's names: they survive respawn-pane, renaming and renumbering.
+SESSION_NAME_OPTION = "@miyabi_session"
+WINDOW_NAME_OPTION = "@miyabi_window"
+PANE_NAME_OPTION = "@miyabi_pane"
+# What tmux.layout has applied: the layout's name and the layout string that came of it.
+LAYOUT_OPTION = "@miyabi_layout"
+
+
+def _text(name: str) -> str:
+    return f"#{{s/%/%25/;s/[|]/%7C/:{name}}}"
+
+
+SESSION_FORMAT = "|".join(
+    ["S", "#{session_id}", "#{session_attached}", "#{session_created}", "#{base-index}", "#{version}"]
+    + [_text(name) for name in (SESSION_NAME_OPTION, "session_group", "session_name")]
+)
+PANE_FORMAT = "|".join(
+    ["P", "#{session_id}", "#{window_id}", "#{window_index}", "#{window_active}", "#{window_zoomed_flag}"]
+    + ["#{window_layout}", "#{pane_id}", "#{pane_index}", "#{pane_pid}", "#{pane_active}", "#{pane_dead}"]
+    + ["#{pane_dead_status}", "#{pane_dead_signal}", "#{pane_in_mode}"]
+    + [_text(name) for name in (LAYOUT_OPTION, WINDOW_NAME_OPTION, "window_name", PANE_NAME_OPTION)]
+)
+PATH_FORMAT = "D #{pane_id} #{n:pane_current_path} #{pane_current_path}"
+COMMAND_FORMAT = "C #{pane_id} #{n:pane_current_command} #{pane_current_command}"
+
+# tmux's own words for "nobody is there", on every platform. Anything else that fails is unknown, not absent.
+_ABSENT = re.compile(
+    r"no server running on |error connecting to .*\((?:No such file or directory|Connection refused)\)|no sessions"
+)
+_VERSION = re.compile(r"(\d+)\.(\d+)([a-z]?)")
+
+
+def version_key(version: str) -> tuple[int, int, str] | None:
+    """A version such as ``3.2a`` or ``next-3.7`` in an order; None for one without numbers, such as ``master``."""
+    found = _VERSION.search(version)
+    return (int(found[1]), int(found[2]), found[3]) if found else None
+
+
+def parse_listing(text: str) -> Tmux:
+    """Parse what the tmux section of the probe printed.
+
+    + text: the listing, and in its last line ``exit N``; when N is not 0, the line before it is ``tmux -V``'s
+
+    Raises ``ParseError`` when the answer is neither a listing nor a clear "no server".
+    """
+    body, _, code = text.rstrip("\n").rpartition("\n")
+    if not code.startswith("exit "):
+        raise ParseError("tmux's answer has no end")
+    if code == "exit 124":
+        raise ParseError("the tmux server does not answer")
+    if code != "exit 0":
+        return _without_server(body)
+    sessions, version = _sessions(list(_records(body)))
+    _refuse_old(version)
+    return Tmux(version=version, running=True, sessions=sessions)
+
+
+def _without_server(body: str) -> Tmux:
+    message, _, version = body.strip().rpartition("\n")
+    version = version.removeprefix("tmux ").strip()
+    _refuse_old(version)
+    if not _ABSENT.search(message):
+        raise ParseError(message.strip().replace("\n", "; ") or "tmux failed without a word")
+    # "no sessions": a server that was told to stay without any. It serves, so sessions can be created in it.
+    return Tmux(version=version, running="no sessions" in message)
+
+
+def _refuse_old(version: str) -> None:
+    key, oldest = version_key(version), version_key(OLDEST)
+    if key is not None and oldest is not None and key < oldest:
+        raise ParseError(f"tmux {version} is older than {OLDEST}: upgrade tmux on this host")
+
+
+def _records(body: str) -> Iterator[list[str]]:
+    """Each record as its fields, first the kind; a D or C record is (kind, pane id, value)."""
+    lines = iter(body.split("\n"))
+    for line in lines:
+        if line.startswith(("S|", "P|")):
+            yield [unquote(part) for part in line.split("|")]
+        elif line.startswith(("D ", "C ")):
+            kind, pane_id, length, value = line.split(" ", 3)
+            while len(value.encode(errors="surrogateescape")) < int(length):
+                value += "\n" + next(lines)
+            yield [kind, pane_id, value.encode(errors="surrogateescape").decode(errors="replace")]
+        elif line:
+            raise ParseError(f"tmux printed {line!r}")
+
+
+def _sessions(records: list[list[str]]) -> tuple[tuple[Session, ...], str]:
+    notes = {(record[0], record[1]): record[2] for record in records if record[0] in "DC"}
+    panes: dict[str, dict[str, Window]] = {}
+    for record in records:
+        if record[0] == "P":
+            window = _window(record)
+            pane = _pane(record, notes)
+            windows = panes.setdefault(record[1], {})
+            known = windows.get(window.window_id, window)
+            windows[window.window_id] = replace(known, panes=(*known.panes, pane))
+    found: list[Session] = []
+    version = ""
+    for record in records:
+        if record[0] == "S":
+            _, session_id, attached, created, base, version, name, group, session_name = record
+            windows_in_order = sorted(panes.get(session_id, {}).values(), key=lambda window: window.window_index)
+            found.append(
+                Session(
+                    session_id=session_id,
+                    session_name=session_name,
+                    attached=int(attached),
+                    created=int(created),
+                    base_index=int(base or 0),
+                    name=name or None,
+                    group=group or None,
+                    windows=tuple(windows_in_order),
+                )
+            )
+    return tuple(found), version
+
+
+def _window(record: list[str]) -> Window:
+    _, _, window_id, index, active, zoomed, layout, *_, mark, name, window_name, _ = record
+    return Window(
+        window_id=window_id,
+        window_index=int(index),
+        window_name=window_name,
+        active=active == "1",
+        layout=layout,
+        zoomed=zoomed == "1",
+        name=name or None,
+        layout_mark=mark or None,
+    )
+
+
+def _pane(record: list[str], notes: dict[tuple[str, str], str]) -> Pane:
+    pane_id, index, pid, active, dead, status, signal, in_mode, *_, name = record[7:]
+    return Pane(
+        pane_id=pane_id,
+        pane_index=int(index),
+        pid=int(pid) if pid else None,
+        active=active == "1",
+        name=name or None,
+        dead=dead == "1",
+        # After a death by signal older versions print a status of 0 or none; the signal decides then.
+        dead_status=int(status) if status and not signal else None,
+        dead_signal=signal or None,
+        in_mode=in_mode not in ("", "0"),
+        command=notes.get(("C", pane_id), ""),
+        path=notes.get(("D", pane_id), ""),
+    )

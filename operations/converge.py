@@ -1,0 +1,166 @@
+"""What every tmux operation does: observe, plan, act by one client call, and prove that it worked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from facts.host import forget, observe
+from miyabi import state as observed
+from miyabi.climb import SETTLE, Climb, all_pids, in_words, outstanding, started_pids
+from miyabi.drift import Drift, escalate, find_drift, unknown_reason
+from miyabi.levels import Level
+from miyabi.match import SessionMatch, match_sessions
+from miyabi.plan import Action, make_plan
+from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, quoted
+from miyabi.snapshot import snapshot_script
+from miyabi.spec import Spec, TmuxServer
+from miyabi.tmux_command import client_calls
+from operations.refusal import refusal
+from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.api.hiddenvalue import HiddenValue
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+    from pyinfra.api.command import PyinfraCommand
+
+# Seconds between two looks at a host whose repair is not visible yet.
+_POLL = 0.3
+
+Plan = Callable[[Sequence[SessionMatch], Sequence[Drift]], tuple[Action, ...]]
+
+
+def plan_levels(*levels: Level) -> Plan:
+    """A plan that removes the drift of ``levels`` together."""
+    return lambda matches, drifts: tuple(
+        action for level in levels for action in make_plan(matches, drifts, level)
+    )
+
+
+def look(
+    host: Host, wanted: Spec, climb: Climb, *, adopt_panes: bool = True
+) -> tuple[tuple[SessionMatch, ...], tuple[Drift, ...]] | str:
+    """What is there and what is wrong with it, or why that is unknown; ``climb`` remembers the answer."""
+    seen = observe(host, wanted)
+    reason = unknown_reason(wanted, seen)
+    if reason is not None or seen.tmux is None:
+        climb.left = f"the tmux fleet is unknown, nothing is changed: {reason}"
+        return climb.left
+    matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes)
+    drifts = escalate(find_drift(matches, seen), climb.attempts)
+    climb.left = in_words(drifts)
+    return matches, drifts
+
+
+def converge(
+    host: Host, wanted: Spec, plan: Plan, *, climb: Climb, budget: float, noop: str, adopt_panes: bool = True
+) -> Iterator[PyinfraCommand]:
+    """The commands that make a host's tmux fleet what ``wanted`` says, as far as ``plan`` goes.
+
+    + climb: the recovery that this is a part of
+    + budget: seconds from the first command to the proof
+    + noop: what to log when nothing has to be done
+    + adopt_panes: whether panes without a name may become the spec's, by what runs in them or their place
+    """
+    looked = look(host, wanted, climb, adopt_panes=adopt_panes)
+    if isinstance(looked, str):
+        yield refusal(looked)
+        return
+    matches, drifts = looked
+    actions = plan(matches, drifts)
+    if not actions:
+        host.noop(noop)
+        return
+    for action in actions:
+        host.log(str(action))
+    before = observe(host, wanted)
+    # While pyinfra only asks whether anything would change, nothing happens that could be remembered.
+    climbing = climb if host.state.is_executing else Climb()
+    climbing.begin(max(action.level for action in actions), actions, drifts)
+    yield from _guard(before, wanted, actions)
+    forget(host)
+    started = monotonic()
+    yield _act(actions, wanted.tmux, budget)
+    yield FunctionCommand(verify, (wanted, climbing, all_pids(before.tmux), started, budget), {})
+
+
+def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Iterator[PyinfraCommand]:
+    """Before L2 and L3 act on a server that runs, what is on its screens is kept."""
+    if before.tmux is None or not before.tmux.sessions or all(action.level < Level.L2 for action in actions):
+        return
+    names = {session.session_name for session in wanted.sessions}
+    panes = [
+        pane.pane_id
+        for session in before.tmux.sessions
+        if session.name in names or session.session_name in names
+        for window in session.windows
+        for pane in window.panes
+    ]
+    script = snapshot_script(panes, wanted.tmux, wanted.digest)
+    if not any(action.closes for action in actions):
+        # Nothing will be closed: a snapshot that fails (a full disk) must not keep a host from coming back.
+        script = f"( {script} ) || echo 'no snapshot, but nothing will be closed' >&2"
+    yield StringCommand(script, _timeout=60)
+
+
+def _act(actions: Sequence[Action], server: TmuxServer, budget: float) -> StringCommand:
+    """One client call for all actions; an action with a script of its own goes apart, so that its failure is its own."""
+    together = [action.commands for action in actions if action.before is None]
+    parts: list[str | Secret] = [f"{HOST_ENVIRONMENT}; failed=0"]
+    if together:
+        parts += ["; { ", *client_calls(together, server), "; } || failed=1"]
+    for action in actions:
+        if action.before is not None:
+            script, directory = action.before
+            there = f"cd {quoted(HostText(directory))} && " if directory else ""
+            parts.append(f"; {{ ( {there}{quoted(HostText(script))} ) && ")
+            parts += [*client_calls([action.commands], server), "; } || failed=1"]
+    parts.append('; [ "$failed" = 0 ]')
+    return StringCommand(
+        *(HiddenValue(quoted(part.word)) if isinstance(part, Secret) else part for part in parts),
+        _separator="",
+        _timeout=int(budget) + 1,
+    )
+
+
+def verify(
+    state: State, host: Host, wanted: Spec, climb: Climb, before: frozenset[int], started: float, budget: float
+) -> bool:
+    """Look at the host again until what the last step repaired is there, runs and has lived long enough.
+
+    + before: the processes of the panes that lived before the step
+    + started: when the step began, on the monotonic clock
+
+    False when it does not hold within ``budget`` seconds, or what was started is dead again.
+    """
+    del state
+    step = climb.steps[-1]
+    alive: frozenset[int] = frozenset()
+    since = started
+    while True:
+        forget(host)
+        left, pids, is_final = _left(host, wanted, climb)
+        now = monotonic()
+        step.seconds, step.failure = now - started, left
+        if left is None:
+            if pids - before != alive:
+                alive, since = pids - before, now
+            if not alive or now - since >= SETTLE:
+                return True
+        elif is_final or step.seconds >= budget:
+            host.log_styled(f"{step.level.name} did not hold: {left}", fg="red")
+            return False
+        sleep(SETTLE if left is None else _POLL)
+
+
+def _left(host: Host, wanted: Spec, climb: Climb) -> tuple[str | None, frozenset[int], bool]:
+    """What is still wrong with what the last step was about, what it started, and whether waiting is of no use."""
+    looked = look(host, wanted, climb)
+    if isinstance(looked, str):
+        return looked, frozenset(), False
+    matches, drifts = looked
+    left = outstanding(climb.steps[-1].actions, drifts)
+    # Dead again: what was started just now does not want to live.
+    is_final = any(drift.kind == "pane-dead" for drift in left)
+    return in_words(left), started_pids(climb.steps[-1].actions, matches), is_final

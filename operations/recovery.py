@@ -1,0 +1,168 @@
+"""The ladder: one operation per level, one that refuses what cannot be judged, and one that has the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from facts.host_spec import host_spec
+from miyabi.climb import Climb, summary
+from miyabi.errors import MiyabiError
+from miyabi.levels import Level
+from miyabi.message import status_line
+from miyabi.plan import Action
+from miyabi.shell import HOST_ENVIRONMENT, HostText, quoted
+from miyabi.spec import Spec
+from operations.converge import converge, look, plan_levels
+from operations.guardian import tell_guardian
+from operations.refusal import refusal
+from pyinfra import host, logger, state
+from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api.state import BaseStateCallback
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+    from pyinfra.api.command import PyinfraCommand
+
+_CLIMB = "miyabi_climb"
+
+
+def climb_of(target: Host) -> Climb:
+    """What happened on ``target`` in this run so far."""
+    return cast("Climb", target.connector_data.setdefault(_CLIMB, Climb()))
+
+
+def require_specs() -> None:
+    """Load the spec of every host of the run, or end the run with all that is wrong, before any host is touched."""
+    problems = []
+    for each in state.inventory.get_active_hosts():
+        try:
+            host_spec(each)
+        except MiyabiError as error:
+            problems.append(str(error))
+    if problems:
+        logger.error("--> Nothing was changed on any host, because of these specs:")
+        for problem in dict.fromkeys(problems):
+            logger.error(problem)
+        raise SystemExit(1)
+
+
+@operation()
+def assess() -> Iterator[PyinfraCommand]:
+    """Fail a host whose state is unknown, before anything is tried on it; change nothing.
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import recovery
+
+        recovery.assess(name="Assess")
+    """
+    looked = look(host, host_spec(host), climb_of(host))
+    if isinstance(looked, str):
+        yield refusal(looked)
+    else:
+        host.noop("the tmux fleet is known")
+
+
+@operation()
+def level(name_of_level: str) -> Iterator[PyinfraCommand]:
+    """Remove the drift of one level, and prove it.
+
+    + name_of_level: ``L1``, ``L2`` or ``L3``
+
+    What a lower level tried in this run and could not hold counts as this level's. The operation fails on a host when
+    what it did does not hold within the level's budget.
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import recovery
+
+        recovery.level(name="L1 pane", name_of_level="L1")
+    """
+    wanted, climb, this = host_spec(host), climb_of(host), Level[name_of_level]
+    steps = len(climb.steps)
+    commands = converge(
+        host,
+        wanted,
+        plan_levels(this),
+        climb=climb,
+        budget=wanted.recovery.budget(this),
+        noop=f"no drift of {this.title}",
+    )
+    first = next(commands, None)
+    if first is None:
+        return
+    if len(climb.steps) > steps:
+        yield from _announce(this, climb.steps[-1].actions, wanted)
+    yield first
+    yield from _with_setup(commands, wanted, this)
+
+
+def _announce(this: Level, actions: tuple[Action, ...], wanted: Spec) -> Iterator[PyinfraCommand]:
+    for does in dict.fromkeys(action.does for action in actions):
+        targets = ", ".join(str(action.target) for action in actions if action.does == does)
+        yield from tell_guardian(host, wanted, status_line(this, does, targets))
+
+
+def _with_setup(commands: Iterator[PyinfraCommand], wanted: Spec, this: Level) -> Iterator[PyinfraCommand]:
+    """After L3 acted and before it is verified, the host's setup script runs."""
+    script = wanted.recovery.setup_script
+    for command in commands:
+        if script and this is Level.L3 and isinstance(command, FunctionCommand):
+            text = f"{HOST_ENVIRONMENT}; {quoted(HostText(script))} </dev/null"
+            yield StringCommand(text, _timeout=int(wanted.recovery.budget(this)))
+        yield command
+
+
+@operation()
+def confirm() -> Iterator[PyinfraCommand]:
+    """Fail a host whose fleet is still not what its spec says, after all its levels had their turn; change nothing.
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import recovery
+
+        recovery.confirm(name="Confirm")
+    """
+    wanted, climb = host_spec(host), climb_of(host)
+    look(host, wanted, climb)
+    if not host.state.is_executing:
+        return
+    if climb.left is None:
+        host.noop("the tmux fleet is what the spec says")
+        if climb.steps:
+            yield from tell_guardian(host, wanted, status_line(None, "COMPLETE", summary(climb)))
+        return
+    yield from tell_guardian(host, wanted, status_line(None, "FAILED", summary(climb)))
+    yield refusal(climb.left)
+
+
+class _Summary(BaseStateCallback):
+    """Prints one line per host when pyinfra begins to disconnect: that is the end of every run, failed or not."""
+
+    printed = False
+
+    def host_disconnect(self, state: State, host: Host) -> None:  # type: ignore[override]
+        """Print the summary once, for all hosts; nothing is asked of them for it."""
+        del host
+        if self.printed or not state.is_executing:
+            return
+        self.printed = True
+        logger.info("--> Recovery summary:")
+        for each in state.inventory:
+            if state.is_host_in_limit(each):
+                reached = each in state.activated_hosts
+                outcome = summary(climb_of(each)) if reached else "not reached by ssh: nothing is known or changed"
+                logger.info(f"{each.print_prefix}{outcome}")
+
+
+def summarise_at_end() -> None:
+    """Have pyinfra end this run with one line per host: level reached, what was affected, restored or not, seconds."""
+    if not any(isinstance(handler, _Summary) for handler in state.callback_handlers):
+        state.add_callback_handler(_Summary())
