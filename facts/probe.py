@@ -1,7 +1,8 @@
 """The probe: one POSIX shell script that observes a host in one execution, made of sections.
 
-Each section is a piece of shell and a pure parser. The script runs on dash, bash 3.2, zsh as sh, mksh and busybox, needs
-no root, and ends every section with a marker that carries the section's exit code, so that "empty" and "did not run" differ.
+Each section is a piece of shell and a pure parser. The script runs on dash, bash 3.2, zsh as sh, mksh and busybox,
+needs no root, and ends every section with a marker that carries the section's exit code, so that "empty" and "did not
+run" differ.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+from typing_extensions import override
 
 from miyabi.errors import ParseError
 
@@ -25,16 +27,22 @@ _BEGIN = "##miyabi:begin"
 _END = "##miyabi:end"
 _END_LINE = re.compile(rf"^{_END} (\w+) (\d+)$")
 
-# `timeout` is missing on macOS: there the watcher ends the command. 124 is what `timeout` itself exits with.
+# `timeout` is missing on macOS: there a watcher ends the command, and its sleep must not outlive it, hence the trap.
+# 124 is what GNU's `timeout` exits with when it had to end the command, 143 busybox's.
+# `shown` prints text without a byte that is not printable ASCII: pyinfra dies of one that is not UTF-8.
 _PRELUDE = r"""LC_ALL=C; export LC_ALL; unset TMUX TMUX_PANE
 PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH
-if command -v timeout >/dev/null 2>&1; then bounded() { timeout "$@"; }
-else bounded() {
+if command -v timeout >/dev/null 2>&1; then bounded() {
+  timeout "$@"; _code=$?
+  [ "$_code" -eq 143 ] && return 124; return "$_code"
+}; else bounded() {
   _limit=$1; shift; "$@" & _pid=$!
-  (sleep "$_limit"; kill -9 "$_pid") >/dev/null 2>&1 & _watch=$!
-  wait "$_pid"; _code=$?; kill "$_watch" 2>/dev/null; wait "$_watch" 2>/dev/null
+  (trap 'kill -9 "$!"; exit' TERM; sleep "$_limit" & wait "$!"; kill -9 "$_pid") >/dev/null 2>&1 & _watch=$!
+  wait "$_pid" 2>/dev/null; _code=$?; kill "$_watch" 2>/dev/null; wait "$_watch" 2>/dev/null
   [ "$_code" -eq 137 ] && return 124; return "$_code"
-}; fi"""
+}; fi
+shown() { case $1 in *[!\ -~"
+"]*) printf '%s\n' "$1" | tr -c '\n -~' '?';; *) printf '%s\n' "$1";; esac; }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +61,11 @@ class Section(Generic[T]):
 
 def probe_script(sections: Iterable[Section[Any]]) -> str:
     """The shell text that runs ``sections`` in one execution; it always exits with 0."""
-    parts = [_PRELUDE]
-    for section in sections:
-        parts.append(
-            f"echo '{_BEGIN} {section.title}'\n( {section.script}\n) 2>&1 </dev/null\n"
-            f'echo "{_END} {section.title} $?"'
-        )
-    return "\n".join(parts) + "\nexit 0"
+    parts = [
+        f"echo '{_BEGIN} {section.title}'\n( {section.script}\n) 2>&1 </dev/null\necho \"{_END} {section.title} $?\""
+        for section in sections
+    ]
+    return "\n".join([_PRELUDE, *parts, "exit 0"])
 
 
 def split_sections(lines: list[str]) -> dict[str, tuple[int, list[str]]]:
@@ -108,6 +114,7 @@ class SectionFact(FactBase[T]):
         """The section that this fact runs alone."""
         raise NotImplementedError  # pragma: no cover
 
+    @override
     def process(self, output: list[str]) -> T:
         """Parse the probe's output; what is unknown becomes ``FactProcessError`` with the reason."""
         section = self.section()
