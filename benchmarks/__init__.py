@@ -1,0 +1,1 @@
+"""What a run costs, and what others take for the same; see run.py."""
