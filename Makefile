@@ -1,0 +1,62 @@
+# `make` lists what can be made. Everything installs what it needs, once: see setup.sh.
+
+PACKAGES := miyabi facts operations deploys inventory
+CHECKED := $(PACKAGES) tests benchmarks config.py
+BIN := .venv/bin
+# The documented commands are run as a user would type them, with the environment's programs first on PATH.
+WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+# As many workers as processors; more options for pytest: make test PYTEST="-k fleet"
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup recover test check bench lock clean bytecode programs-to-run programs-to-test
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+setup: bytecode programs-to-run ## .venv with what a run needs, and tmux
+
+recover: setup ## converge the fleet to its specs
+	$(WITH_VENV) pyinfra inventory deploys/recover.py -y
+
+test: check bytecode programs-to-test ## check, then every test
+	$(WITH_VENV) python -m pytest -n auto $(PYTEST)
+
+check: .venv/dev.stamp ## lint, format, types, import contracts
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev.stamp bytecode programs-to-test ## what a run costs, compared with others
+	$(WITH_VENV) python benchmarks/run.py
+
+lock: .venv/dev.stamp ## resolve the dependencies again (newer ones too: make lock LOCK=--upgrade)
+	$(BIN)/python -m pip -q --disable-pip-version-check install 'uv>=0.8,<1'
+	$(RESOLVE) pyproject.toml -o requirements.lock
+	$(RESOLVE) --extra test --extra check -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+# One lock for every supported Python, processor and system.
+RESOLVE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $(LOCK)
+
+clean: ## remove everything that was made here
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build dist
+	find $(CHECKED) -name __pycache__ -prune -exec rm -rf {} +
+
+# pyinfra switches the writing of bytecode off, and compiling at each run is what a run without changes would cost.
+bytecode: .venv/run.stamp
+	@$(BIN)/python -m compileall -q $(PACKAGES)
+
+programs-to-run:
+	@sh setup.sh programs run
+
+programs-to-test:
+	@sh setup.sh programs test
+
+.venv/run.stamp: requirements.lock setup.sh
+	@sh setup.sh packages requirements.lock
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock setup.sh | .venv/run.stamp
+	@sh setup.sh packages requirements-dev.lock
+	@touch $@
