@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from facts.probe import COMMAND_TIMEOUT, Section, SectionFact, probe_script
 from miyabi import state
+from miyabi.errors import ParseError
 
 # The kernel lists the routes by destination, so the default ones come first, the one in use first of all.
 # Android 10 denies /proc/net, Android 13 netlink (https://github.com/termux/termux-app/issues/2993), not `ifconfig`.
@@ -45,9 +46,11 @@ def network_section() -> Section[state.Network]:
 
 
 def _parse(lines: list[str]) -> state.Network:
+    listed = [ip_address(text) for text in _addresses(lines)]
+    if not listed:
+        raise ParseError("the host told no address, not even its own loopback's")
     addresses: dict[str, None] = {}
-    for text in _addresses(lines):
-        address = ip_address(text)
+    for address in listed:
         if not (address.is_loopback or address.is_unspecified or (address.version == 6 and address.is_link_local)):
             addresses[str(address)] = None
     return state.Network(tuple(addresses), _default_interface(lines))

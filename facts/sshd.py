@@ -54,7 +54,7 @@ esac; }}
 
 # What took the connection has answered, with a banner or not; so has what was silent until the bound. An address that
 # refused leaves the next one to ask. Every other trouble is the tool's own: then the next tool is asked.
-_LOOP = r"""answer() { printf '%s\n' "$said" | tr -c '\n -~' '?'; exit 0; }
+_LOOP = r"""answer() { shown "$said"; exit 0; }
 said='there is no bash, nc, python3, perl or ssh-keyscan to ask with'
 for tool in bash nc python3 perl ssh-keyscan; do
   command -v "$tool" >/dev/null 2>&1 || continue
