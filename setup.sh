@@ -20,8 +20,10 @@ as_root() {
 
 can_install() { command -v apt-get >/dev/null && as_root true; }
 
+# Quiet, unless it fails.
 apt_get() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >&2 </dev/null
+    said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" 2>&1 </dev/null) ||
+        { printf '%s\n' "$said" >&2; return 1; }
 }
 
 # The lists of packages may be missing or too old: then they are fetched, and the installation is tried once more.
