@@ -2,4 +2,20 @@
 
 from miyabi.ssh_aliases import only_known
 
-pixel = only_known([("pixel", {"platform": "termux", "spec": "pixel", "ssh_port": 8022})], "inventory/pixel.py")
+pixel = only_known(
+    [
+        (
+            "pixel",
+            {
+                "platform": "termux",
+                "spec": "pixel",
+                "ssh_port": 8022,
+                # A key that nobody has looked at is not accepted; connect once with `ssh pixel`.
+                "ssh_strict_host_key_checking": "yes",
+                # An sshd that is busy with a parallel run drops connections.
+                "ssh_connect_retries": 3,
+            },
+        )
+    ],
+    "inventory/pixel.py",
+)

@@ -60,3 +60,13 @@ def _expanding(text: str) -> str:
     if rest or not parts:
         parts.append(shlex.quote(rest))
     return "".join(parts)
+
+
+def command_line(text: str) -> str:
+    """A program with its arguments, as a user writes it, as shell text: words are split, ``~`` and ``$NAME`` expanded."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        # An unbalanced quote is part of a name, then.
+        words = text.split()
+    return " ".join(quoted(HostText(word)) for word in words)

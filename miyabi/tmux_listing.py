@@ -99,7 +99,10 @@ def _records(body: str) -> Iterator[list[str]]:
         elif line.startswith(("D ", "C ")):
             kind, pane_id, length, value = line.split(" ", 3)
             while len(value.encode(errors="surrogateescape")) < int(length):
-                value += "\n" + next(lines)
+                rest = next(lines, None)
+                if rest is None:
+                    raise ParseError(f"tmux's answer ends inside the text of pane {pane_id}")
+                value += f"\n{rest}"
             yield [kind, pane_id, value.encode(errors="surrogateescape").decode(errors="replace")]
         elif line:
             raise ParseError(f"tmux printed {line!r}")

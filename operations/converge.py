@@ -13,7 +13,7 @@ from miyabi.drift import Drift, escalate, find_drift, unknown_reason
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
 from miyabi.plan import Action, make_plan
-from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, quoted
+from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, command_line, quoted
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
 from miyabi.tmux_command import client_calls
@@ -75,14 +75,18 @@ def converge(
     for action in actions:
         host.log(str(action))
     before = observe(host, wanted)
+    is_executing = host.state.is_executing
     # While pyinfra only asks whether anything would change, nothing happens that could be remembered.
-    climbing = climb if host.state.is_executing else Climb()
+    climbing = climb if is_executing else Climb()
     climbing.begin(max(action.level for action in actions), actions, drifts)
-    yield from _guard(before, wanted, actions)
-    forget(host)
     started = monotonic()
-    yield _act(actions, wanted.tmux, budget)
-    yield FunctionCommand(verify, (wanted, climbing, all_pids(before.tmux), started, budget), {})
+    try:
+        yield from _guard(before, wanted, actions)
+        yield _act(actions, wanted.tmux, budget)
+        yield FunctionCommand(verify, (wanted, climbing, all_pids(before.tmux), started, budget), {})
+    finally:
+        if is_executing:
+            forget(host)
 
 
 def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Iterator[PyinfraCommand]:
@@ -114,7 +118,7 @@ def _act(actions: Sequence[Action], server: TmuxServer, budget: float) -> String
         if action.before is not None:
             script, directory = action.before
             there = f"cd {quoted(HostText(directory))} && " if directory else ""
-            parts.append(f"; {{ ( {there}{quoted(HostText(script))} ) && ")
+            parts.append(f"; {{ ( {there}{command_line(script)} ) && ")
             parts += [*client_calls([action.commands], server), "; } || failed=1"]
     parts.append('; [ "$failed" = 0 ]')
     return StringCommand(

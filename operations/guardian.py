@@ -22,11 +22,13 @@ def tell_guardian(host: Host, wanted: Spec, line: str) -> Iterator[PyinfraComman
 
     A line that does not arrive is told on the terminal; it never makes a recovery fail.
     """
+    if wanted.recovery.guardian is None:
+        return
     tmux = observe(host, wanted).tmux
     for session in tmux.sessions if tmux else ():
         for window in session.windows:
             for pane in window.panes:
-                if pane.name is not None and pane.name == wanted.recovery.guardian and not pane.dead:
+                if pane.name == wanted.recovery.guardian and not pane.dead:
                     script = message_script(line, pane.pane_id, wanted.tmux)
                     yield StringCommand(f"( {script} ) || echo 'the guardian was not told' >&2", _timeout=20)
                     return

@@ -11,7 +11,7 @@ from miyabi.errors import MiyabiError
 from miyabi.levels import Level
 from miyabi.message import status_line
 from miyabi.plan import Action
-from miyabi.shell import HOST_ENVIRONMENT, HostText, quoted
+from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from operations.converge import converge, look, plan_levels
 from operations.guardian import tell_guardian
@@ -113,7 +113,7 @@ def _with_setup(commands: Iterator[PyinfraCommand], wanted: Spec, this: Level) -
     script = wanted.recovery.setup_script
     for command in commands:
         if script and this is Level.L3 and isinstance(command, FunctionCommand):
-            text = f"{HOST_ENVIRONMENT}; {quoted(HostText(script))} </dev/null"
+            text = f"{HOST_ENVIRONMENT}; {command_line(script)} </dev/null"
             yield StringCommand(text, _timeout=int(wanted.recovery.budget(this)))
         yield command
 

@@ -1,0 +1,1 @@
+"""The main job, on real tmux servers and real ssh hosts."""

@@ -1,0 +1,109 @@
+"""The ladder of deploys/recover.py on one machine, run through pyinfra's API in this process, with all commands noted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pyinfra.api import Config, Inventory, State
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import StateStage
+from pyinfra.connectors.local import LocalConnector
+
+from facts.probe import probe_script
+from miyabi.climb import Climb
+from operations import converge, recovery
+from tests.fleet.machine import Machine
+
+# Long enough to see an agent that exits at once, short enough to try hundreds of damages.
+SETTLE = 0.25
+
+_PROBE = probe_script([])
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the ladder.
+
+    + failed: whether the host failed
+    + commands: every command that was executed on it, probes left out
+    + probes: how often it was observed
+    """
+
+    failed: bool = False
+    commands: list[str] = field(default_factory=list)
+    probes: int = 0
+    climb: Climb = field(default_factory=Climb)
+
+
+def write_spec(folder: Path, spec: Mapping[str, Any]) -> Path:
+    """Write a spec as a YAML file and return its path."""
+    path = folder / "spec.yaml"
+    path.write_text(yaml.safe_dump(dict(spec), allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3") -> Run:
+    """Run the ladder on ``machine`` as deploys/recover.py does."""
+    run = Run()
+    with _on(machine), _noting(run), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(converge, "SETTLE", SETTLE)
+        patch.setattr(converge, "_POLL", 0.05)
+        state = State(Inventory((["@local"], {"spec": str(spec)})), Config(), check_for_changes=False)
+        connect_all(state)
+        state.set_stage(StateStage.Prepare)
+        add_op(state, recovery.assess)
+        for level in levels.split():
+            add_op(state, recovery.level, name_of_level=level, _ignore_errors=True)
+        add_op(state, recovery.confirm)
+        state.set_stage(StateStage.Execute)
+        [host] = state.inventory
+        try:
+            run_ops(state)
+        except PyinfraError:
+            run.failed = True
+        run.failed = run.failed or bool(state.failed_hosts)
+        run.climb = recovery.climb_of(host)
+        disconnect_all(state)
+    return run
+
+
+@contextmanager
+def _on(machine: Machine) -> Iterator[None]:
+    """Let pyinfra's local connector work on ``machine``."""
+    before, folder = dict(os.environ), Path.cwd()
+    os.environ.clear()
+    os.environ.update(machine.environment)
+    os.chdir(machine.home)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _noting(run: Run) -> Iterator[None]:
+    execute = LocalConnector.run_shell_command
+
+    def noting(self: LocalConnector, command: Any, *args: Any, **kwargs: Any) -> Any:
+        text = command.get_raw_value() if hasattr(command, "get_raw_value") else str(command)
+        if "##miyabi:begin" in text:
+            run.probes += 1
+        else:
+            run.commands.append(text)
+        return execute(self, command, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalConnector, "run_shell_command", noting)
+        yield

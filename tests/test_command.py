@@ -1,0 +1,163 @@
+"""The commands exactly as the documents write them, and what they say to bad input."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.fleet.control import Fleet
+
+SMALL = {"sessions": [{"session_name": "small", "windows": [{"window_name": "one", "panes": [None]}]}]}
+
+
+@pytest.fixture
+def clone(ssh_fleet: Fleet) -> Path:
+    """A copy of the playbook whose hosts have small specs."""
+    copy = ssh_fleet.copy_repository()
+    for name in ("control", "pixel", "mugen", "macbook"):
+        (copy / "inventory" / "specs" / f"{name}.yaml").write_text(yaml.safe_dump(SMALL))
+    return copy
+
+
+@pytest.mark.parametrize("name", ["inventory", "inventory/"])
+def test_pyinfra_inventory_names_the_folder(ssh_fleet: Fleet, clone: Path, name: str) -> None:
+    ssh_fleet.add("mugen")
+    done = ssh_fleet.pyinfra(name, "debug-inventory", cwd=clone)
+    assert done.code == 0, done.output
+    assert "[@local]" in done.output
+    assert "[mugen]" in done.output
+    assert "[pixel]" not in done.output
+    assert done.output.count("pixel is left out") == 1
+
+
+def test_a_new_clone_works_at_once_and_changes_nothing_the_second_time(ssh_fleet: Fleet, clone: Path) -> None:
+    first = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", cwd=clone)
+    assert first.code == 0, first.output
+    assert "[@local] L3_FULL restored" in first.output
+    for name in ("pixel", "mugen", "macbook"):
+        assert re.search(rf"{name} is left out, .*to add it, put into ~/\.ssh/config: Host {name}, HostName", first.output)
+    second = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", cwd=clone)
+    assert second.code == 0, second.output
+    assert second.output.count("No changes") == 5
+    assert "Success" not in second.output.split("--> Results:")[0]
+
+
+def test_limits(ssh_fleet: Fleet, clone: Path) -> None:
+    ssh_fleet.add("mugen")
+    one = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "mugen", cwd=clone)
+    assert one.code == 0, one.output
+    assert "[mugen] L3_FULL restored" in one.output
+    assert ssh_fleet.control_tmux.pid() is None
+    absent = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "pixel", cwd=clone)
+    assert absent.code == 0, absent.output
+    assert "pixel is left out, ssh does not know it on this machine" in absent.output
+    assert ssh_fleet.control_tmux.pid() is None
+    wrong = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "mugne", cwd=clone)
+    assert wrong.code == 1
+    assert "--limit mugne: no such host or group in inventory/; there are control, pixel, mugen" in wrong.output
+    assert "Traceback" not in wrong.output
+
+
+def test_one_inventory_file_alone(ssh_fleet: Fleet, clone: Path) -> None:
+    ssh_fleet.add("mugen")
+    done = ssh_fleet.pyinfra("inventory/mugen.py", "deploys/recover.py", "-y", cwd=clone)
+    assert done.code == 0, done.output
+    assert "[mugen] L3_FULL restored" in done.output
+    assert "left out" not in done.output
+
+
+def test_the_prompt_shows_the_plan(ssh_fleet: Fleet, clone: Path) -> None:
+    done = ssh_fleet.control.run("pyinfra", "inventory", "deploys/recover.py", cwd=clone, stdin="\n")
+    assert done.code == 0, done.output
+    plan, _, rest = done.output.partition("--> Detected changes:")
+    assert "[@local] L3 Creating session small (no tmux server runs)" in plan
+    assert "[@local] L3_FULL restored" in rest
+
+
+def test_a_spec_by_path_and_a_plain_tmuxp_workspace(ssh_fleet: Fleet, clone: Path) -> None:
+    path = ssh_fleet.control.home / "work space.yaml"
+    path.write_text("session_name: plain\nwindows:\n  - window_name: one\n    panes: [echo hi]\n")
+    done = ssh_fleet.pyinfra("@local", "deploys/recover.py", "-y", "--data", f"spec={path}", cwd=clone)
+    assert done.code == 0, done.output
+    assert ssh_fleet.control_tmux.run("list-windows", "-a", "-F", "#{session_name}:#{window_name}") == "plain:one"
+
+
+@pytest.mark.parametrize(
+    "fact",
+    ["tmux.Sessions", "tmux.Windows", "tmux.Panes", "tmux.Server", "sshd.Sshd", "disk.Disk", "memory.Memory"]
+    + ["load.Load", "boot.Boot", "network.Network", "processes.Processes", "host.HostState"],
+)
+def test_facts_ad_hoc(ssh_fleet: Fleet, clone: Path, fact: str) -> None:
+    ssh_fleet.add("mugen")
+    done = ssh_fleet.pyinfra("inventory", "fact", f"facts.{fact}", cwd=clone)
+    assert done.code == 0, done.output
+    assert f"Fact data for: facts.{fact}" in done.output
+    assert '"mugen": null' not in done.output
+    assert "Traceback" not in done.output
+
+
+def _bad(folder: Path) -> dict[str, tuple[str, str]]:
+    """Bad specs by name: (what --data spec= gets, what the error must say)."""
+    unreadable = folder / "folder.yaml"
+    unreadable.mkdir()
+    invalid = folder / "invalid.yaml"
+    invalid.write_text(
+        "sessions:\n  - session_name: a.b\n    windows:\n      - window_name: w\n        panes:\n"
+        "          - {name: x, shell_command: ls}\n          - {name: x, shell_command: ls}\n        layot: tiled\n"
+    )
+    return {
+        "missing": ("nosuch", "nosuch"),
+        "missing file": (str(folder / "nosuch.yaml"), "nosuch.yaml"),
+        "a folder": (str(unreadable), "folder.yaml"),
+        "a dot": (str(invalid), "invalid.yaml:2"),
+        "one name twice": (str(invalid), "invalid.yaml:7"),
+        "an unknown key": (str(invalid), "invalid.yaml:8"),
+    }
+
+
+@pytest.mark.parametrize("case", ["missing", "missing file", "a folder", "a dot", "one name twice", "an unknown key"])
+def test_a_bad_spec_is_refused_before_any_host_is_touched(ssh_fleet: Fleet, clone: Path, case: str) -> None:
+    given, said = _bad(ssh_fleet.control.home)[case]
+    done = ssh_fleet.pyinfra("@local", "deploys/recover.py", "-y", "--data", f"spec={given}", cwd=clone)
+    assert done.code == 1, done.output
+    assert said in done.output
+    assert "Traceback" not in done.output
+    assert ssh_fleet.control_tmux.pid() is None
+
+
+def test_a_host_without_a_spec_says_how_to_name_one(ssh_fleet: Fleet, clone: Path) -> None:
+    done = ssh_fleet.pyinfra("@local", "deploys/recover.py", "-y", cwd=clone)
+    assert done.code == 1, done.output
+    assert "@local: its data names no spec" in done.output
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("tmux", "said"),
+    [
+        (None, "tmux is not installed on this host"),
+        ("#!/bin/sh\n[ \"$1\" = -V ] && echo 'tmux 3.1c' && exit; echo 'no server running on x' >&2; exit 1\n", "tmux 3.1c is older than 3.2a"),
+        ("#!/bin/sh\n[ \"$1\" = -V ] && echo 'tmux 3.5' && exit; echo 'protocol version mismatch (client 8, server 7)' >&2; exit 1\n", "protocol version mismatch"),
+    ],
+    ids=["missing", "too old", "version skew"],
+)  # fmt: skip
+def test_a_tmux_that_cannot_be_used(ssh_fleet: Fleet, clone: Path, tmux: str | None, said: str) -> None:
+    programs = ssh_fleet.control.root / "programs"
+    programs.mkdir()
+    for folder in ("/usr/bin", "/bin"):
+        for program in Path(folder).iterdir():
+            link = programs / program.name
+            if program.name != "tmux" and not link.exists() and not link.is_symlink():
+                link.symlink_to(program)
+    if tmux is not None:
+        (programs / "tmux").write_text(tmux)
+        (programs / "tmux").chmod(0o755)
+    host = ssh_fleet.add("mugen", PATH=str(programs))
+    done = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "mugen", cwd=clone)
+    assert done.code == 1, done.output
+    assert said in done.output
+    assert "Traceback" not in done.output
+    assert host.tmux.pid() is None
