@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Set as AbstractSet
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from gevent import monkey
 
 from tests.fleet.control import Fleet
 from tests.fleet.leaks import TestRun, suspicious_names
@@ -18,6 +19,11 @@ from tests.fleet.machine import Machine
 from tests.fleet.privileges import privilege_separation_folder
 from tests.fleet.sshd import SshHost
 from tests.fleet.tmux import TmuxServer
+
+# pyinfra's command line, which pyinfra_testing imports too, patches the standard library for gevent when it is imported.
+# That ends an xdist worker, whose threads run by then; and nothing that runs in this process needs it.
+with mock.patch.object(monkey, "patch_all"):
+    import pyinfra_cli  # noqa: F401
 
 _SYSTEM_TEMP = Path(tempfile.gettempdir()).resolve()
 _BEFORE = pytest.StashKey[AbstractSet[object]]()
