@@ -20,7 +20,7 @@ from tests.fleet.privileges import privilege_separation_folder
 from tests.fleet.sshd import SshHost
 from tests.fleet.tmux import TmuxServer
 
-# pyinfra's command line, which pyinfra_testing imports too, patches the standard library for gevent when it is imported.
+# pyinfra_cli, which pyinfra_testing imports too, patches the standard library for gevent as soon as it is imported.
 # That ends an xdist worker, whose threads run by then; and nothing that runs in this process needs it.
 with mock.patch.object(monkey, "patch_all"):
     import pyinfra_cli  # noqa: F401
