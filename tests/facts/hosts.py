@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from facts.probe import Section, probe_script, read_section, split_sections
 from tests.fleet import processes
+from tests.fleet.waiting import wait_until
 
 T = TypeVar("T")
 
@@ -56,8 +57,10 @@ def run_script(shell: str, script: str, environment: Mapping[str, str], cwd: Pat
         timeout=30,
         check=True,
     )
-    left = {pid for pid in processes.marked_processes(processes.HOST_VARIABLE, marker) if processes.alive(pid)}
-    assert not left, [processes.command_line_of(pid) for pid in left]
+    # busybox's `timeout` looks once a second whether it is still needed.
+    wait_until(
+        lambda: not processes.marked_processes(processes.HOST_VARIABLE, marker), 2, what="the probe's processes end"
+    )
     assert not done.stderr, done.stderr
     return done.stdout.decode().splitlines()
 

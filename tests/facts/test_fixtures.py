@@ -1,7 +1,7 @@
 """Every parser against text that hosts print: the folders beside this file, one per fact, one file per case.
 
-A case has ``lines`` (what the section printed), perhaps its exit ``code`` and the fact's arguments (``arg``), and either
-the ``fact`` or, where the subject is unknown, words of the reason in ``unknown``.
+A case has ``lines`` (what the section printed), perhaps its exit ``code`` and the fact's arguments (``arg``), and
+either the ``fact`` or, where the subject is unknown, words of the reason in ``unknown``.
 """
 
 from __future__ import annotations
@@ -54,4 +54,4 @@ for _folder in FOLDERS:
 
 @pytest.mark.parametrize("folder", [each for each in FOLDERS if "." in each.name], ids=lambda folder: folder.name)
 def test_every_fact_has_the_usual_cases(folder: Path) -> None:
-    assert MINIMUM <= {path.stem for path in folder.iterdir()}
+    assert {path.stem for path in folder.iterdir()} >= MINIMUM
