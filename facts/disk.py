@@ -33,7 +33,7 @@ if [ -d "$data" ]; then
 fi
 shown "path $asked
 $said"
-exit "$code" """
+exit $code"""
 
 _ROW = re.compile(r"^.+?\s+(?P<size>\d+)\s+(?P<used>-?\d+)\s+(?P<available>-?\d+)\s+(?:\d+%|-)\s+(?P<mount>/.*)$")
 
