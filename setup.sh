@@ -102,8 +102,24 @@ install_locked() {
     "$venv/bin/python" -m pip -q --disable-pip-version-check --no-input install --require-hashes --no-deps -r "$1"
 }
 
+# What an editable install would write, without fetching what builds one.
+install_command() {
+    cat >"$venv/bin/miyabi" <<END
+#!$PWD/$venv/bin/python
+import sys
+
+sys.path[0] = "$PWD"
+from miyabi.cli import main
+
+sys.exit(main())
+END
+    chmod +x "$venv/bin/miyabi"
+}
+
 case "$*" in
-    "packages "?*) install_locked "$2" ;;
+    "packages "?*)
+        install_locked "$2"
+        install_command ;;
     "programs run") programs_to_run ;;
     "programs test") programs_to_test ;;
     *) fail "usage: sh setup.sh packages LOCKFILE | sh setup.sh programs run|test" ;;

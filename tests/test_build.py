@@ -121,6 +121,21 @@ esac; done
     assert len(log.read_text().splitlines()) == 3
 
 
+def test_setup_makes_the_command_without_a_build(clone: Machine) -> None:
+    python = clone.home / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    for program in ("cat", "chmod"):
+        (clone.root / "bin" / program).symlink_to(required(program))
+    done = _setup(clone, "packages", "requirements.lock")
+    assert done.code == 0, done.output
+    command = python.with_name("miyabi")
+    assert command.read_text().startswith(f"#!{python}\n")
+    assert f'"{clone.home}"' in command.read_text()
+    assert command.stat().st_mode & 0o111
+
+
 def test_make_help_names_every_target(machine: Machine) -> None:
     done = machine.run(required("make"), "help", cwd=REPOSITORY)
     assert done.code == 0, done.output
