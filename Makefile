@@ -7,6 +7,8 @@ BIN := .venv/bin
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # As many workers as processors; more options for pytest: make test PYTEST="-k fleet"
 PYTEST ?=
+# make bench BENCH=--quick
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup recover test check bench lock clean bytecode programs-to-run programs-to-test
@@ -29,7 +31,7 @@ check: .venv/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/lint-imports
 
 bench: .venv/dev.stamp bytecode programs-to-test ## what a run costs, compared with others
-	$(WITH_VENV) python benchmarks/run.py
+	$(WITH_VENV) python -m benchmarks $(BENCH)
 
 lock: .venv/dev.stamp ## resolve the dependencies again (newer ones too: make lock LOCK=--upgrade)
 	$(BIN)/python -m pip -q --disable-pip-version-check install 'uv>=0.8,<1'

@@ -1,1 +1,1 @@
-"""What a run costs, and what others take for the same; see run.py."""
+"""What a run costs, and what others take for the same; see __main__.py."""
