@@ -16,7 +16,7 @@ from miyabi.errors import SpecError, SpecProblem
 from miyabi.spec import Spec
 
 LARGEST_FILE = 1_000_000
-_SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def load_spec(path: Path, *, base_directory: str) -> Spec:
@@ -81,7 +81,7 @@ def resolve_spec(reference: str, specs_directory: Path) -> Path:
 
     Returns such as ``Path("inventory/specs/mugen.yaml")``. Raises ``SpecError`` when there is no such file.
     """
-    is_path = "/" in reference or reference.endswith(_SUFFIXES)
+    is_path = "/" in reference or reference.endswith(SUFFIXES)
     path = Path(reference) if is_path else specs_directory / f"{reference}.yaml"
     with suppress(OSError, ValueError, RuntimeError):
         path = path.expanduser()

@@ -1,0 +1,170 @@
+"""The ``miyabi`` command.
+
+Each command imports what it needs when it runs, so that ``miyabi --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
+from errno import EPIPE
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from typing_extensions import override
+
+from miyabi.errors import MiyabiError, SpecError
+from miyabi.spec import Spec
+from miyabi.spec_file import SUFFIXES, known_specs, load_spec, resolve_spec
+
+_SPECS = Path("inventory") / "specs"
+
+
+class _Program(click.Group):
+    """A group of commands that ends without a traceback when its output cannot be written."""
+
+    @override
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            with suppress(OSError):
+                # Or Python would try to write the rest at its end.
+                sys.stdout.close()
+            if error.errno != EPIPE:
+                click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
+            raise SystemExit(1) from None
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Keep a fleet of tmux sessions and their coding agents alive."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names may hold what the terminal's encoding has not.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+
+
+@main.group()
+def spec() -> None:
+    """Look at the desired state of hosts."""
+
+
+@spec.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+def check(files: tuple[str, ...]) -> None:
+    """Say whether specs are right, and everything that is wrong with them.
+
+    Without FILE every spec in inventory/specs is checked. Exit code: 0 when all are right, 1 when one is not.
+    """
+    paths = list(files) or [str(path) for path in _all_specs()]
+    if not paths:
+        raise click.UsageError(f"{_SPECS} holds no spec; name a FILE, or run this in a clone of the repository")
+    bad = False
+    for path in paths:
+        try:
+            found = Path(path) if Path(path).is_file() else resolve_spec(path, _SPECS)
+            checked = load_spec(found, base_directory="~")
+        except (SpecError, ValueError) as error:
+            bad = True
+            click.echo(str(error), err=True)
+        else:
+            click.echo(f"ok  {path}  ({_size(checked)})")
+    if bad:
+        raise SystemExit(1)
+
+
+@spec.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, for editors."""
+    from miyabi.spec_schema import json_schema  # noqa: PLC0415 - see the module's docstring
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@spec.command()
+@click.argument("host")
+@click.option("--reveal", is_flag=True, help="Show the values of environments, which often are secrets.")
+def show(host: str, *, reveal: bool) -> None:
+    """Print the spec of HOST with every default filled in.
+
+    HOST is a host of the inventory, the name of a spec in inventory/specs, or the path of one. Durations are seconds,
+    sizes are bytes.
+    """
+    import yaml  # noqa: PLC0415 - see the module's docstring
+
+    from miyabi.spec_view import spec_to_mapping  # noqa: PLC0415
+
+    try:
+        shown = _spec_of(host)
+    except MiyabiError as error:
+        raise click.ClickException(str(error)) from None
+    mapping = spec_to_mapping(shown, reveal=reveal)
+    click.echo(yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+def _all_specs() -> list[Path]:
+    try:
+        return sorted(path for path in _SPECS.iterdir() if path.suffix in SUFFIXES)
+    except OSError:
+        return []
+
+
+def _size(checked: Spec) -> str:
+    windows = [window for session in checked.sessions for window in session.windows]
+    counts = {
+        "session": len(checked.sessions),
+        "window": len(windows),
+        "pane": sum(len(window.panes) for window in windows),
+    }
+    return ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items())
+
+
+def _spec_of(host: str) -> Spec:
+    if "/" in host or host.endswith(SUFFIXES):
+        return _load(resolve_spec(host, _SPECS), local=True)
+    hosts = _inventory_hosts()
+    if host in hosts:
+        reference = hosts[host].get("spec")
+        if reference is None:
+            raise MiyabiError(f"{host}: its data in inventory/ names no spec")
+        return _load(resolve_spec(str(reference), _SPECS), local=host.startswith("@local"))
+    if host in known_specs(_SPECS):
+        return _load(resolve_spec(host, _SPECS), local=False)
+    raise MiyabiError(
+        f"{host}: no such host or spec; hosts: {', '.join(sorted(hosts)) or 'none'}; "
+        f"specs in {_SPECS}: {', '.join(known_specs(_SPECS)) or 'none'}"
+    )
+
+
+def _load(path: Path, *, local: bool) -> Spec:
+    # What a spec says of its own folder holds where that folder is.
+    return load_spec(path, base_directory=str(path.resolve().parent) if local else "~")
+
+
+def _inventory_hosts() -> dict[str, dict[str, object]]:
+    """The hosts of the inventory in the working directory, with their data."""
+    if not (Path("inventory") / "__init__.py").is_file():
+        return {}
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        with redirect_stdout(sys.stderr):
+            inventory = import_module("inventory")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the user's own code
+        raise MiyabiError(f"inventory: cannot be read: {type(error).__name__}: {error}") from None
+    return {name: data for group, value in vars(inventory).items() if group[0] != "_" for name, data in _hosts(value)}
+
+
+def _hosts(value: object) -> Iterator[tuple[str, dict[str, object]]]:
+    """The hosts of a list as pyinfra reads it: names, or names with data."""
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, str):
+            yield item, {}
+        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], dict):
+            yield str(item[0]), item[1]
