@@ -47,7 +47,7 @@ def test_run() -> Iterator[TestRun]:
         patch.setattr(tempfile, "tempdir", None)
         yield run
     shutil.rmtree(home)
-    found = run.end()
+    found = run.end(float(os.environ.get("MIYABI_TEST_PATIENCE", "10")))
     assert not found, "the tests have left behind:\n" + "\n".join(found)
 
 

@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tests.fleet import processes
@@ -52,7 +53,7 @@ class TestRun:
         """A new, empty folder of this run; whoever asks for it removes it."""
         return Path(tempfile.mkdtemp(prefix=f"{name[:8]}-", dir=self.folder))
 
-    def leftovers(self, patience: float = 3.0) -> list[str]:
+    def leftovers(self, patience: float = 10.0) -> list[str]:
         """What this run has left behind, a line each, after waiting ``patience`` seconds for it to go away."""
         try:
             wait_until(lambda: not self._leftovers_now(), patience)
@@ -61,7 +62,9 @@ class TestRun:
         return []
 
     def _leftovers_now(self) -> list[str]:
-        files = [f"{_kind(path)} {path}" for path in sorted(self.folder.rglob("*"))]
+        # os.walk, unlike rglob, puts up with folders that go away meanwhile.
+        found = (Path(folder) / name for folder, *names in os.walk(self.folder) for name in chain(*names))
+        files = [f"{_kind(path)} {path}" for path in sorted(found)]
         return [_describe_process(pid) for pid in sorted(self.processes())] + files
 
     def processes(self) -> set[int]:
@@ -70,7 +73,7 @@ class TestRun:
         # sshd writes its title over its environment, but its command line names a file in the folder.
         return marked | {pid for pid in processes.all_processes() if str(self.folder) in processes.command_line_of(pid)}
 
-    def end(self, patience: float = 3.0) -> list[str]:
+    def end(self, patience: float = 10.0) -> list[str]:
         """End the run: return what it left behind (see ``leftovers``), then remove that."""
         found = self.leftovers(patience)
         processes.end_all(self.processes)

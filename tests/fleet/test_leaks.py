@@ -86,7 +86,10 @@ def test_names_of_ours_are_seen_in_the_system_temp_folder(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
-def test_a_leak_fails_the_whole_run(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+def test_a_leak_fails_the_whole_run(
+    pytester: pytest.Pytester, workers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIYABI_TEST_PATIENCE", "0")
     pytester.makeconftest("from tests.conftest import *")
     pytester.makepyfile(
         """
