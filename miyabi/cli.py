@@ -69,9 +69,8 @@ def check(files: tuple[str, ...]) -> None:
     bad = False
     for path in paths:
         try:
-            found = Path(path) if Path(path).is_file() else resolve_spec(path, _SPECS)
-            checked = load_spec(found, base_directory="~")
-        except (SpecError, ValueError) as error:
+            checked = load_spec(_named(path), base_directory="~")
+        except SpecError as error:
             bad = True
             click.echo(str(error), err=True)
         else:
@@ -114,6 +113,13 @@ def _all_specs() -> list[Path]:
         return sorted(path for path in _SPECS.iterdir() if path.suffix in SUFFIXES)
     except OSError:
         return []
+
+
+def _named(path: str) -> Path:
+    with suppress(OSError, ValueError):
+        if Path(path).is_file():
+            return Path(path)
+    return resolve_spec(path, _SPECS)
 
 
 def _size(checked: Spec) -> str:

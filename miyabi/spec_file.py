@@ -34,9 +34,13 @@ def read_spec_file(path: Path) -> bytes:
     """The content of a spec's file. Raises ``SpecError`` when it cannot be read."""
     try:
         # Without O_NONBLOCK a named pipe would be waited for.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _refusal(str(path), "found no regular file", "allowed: a YAML file")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            os.close(descriptor)
+            kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+            raise _refusal(str(path), f"found {kind}", "allowed: a YAML file")
+        with os.fdopen(descriptor, "rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         raise _refusal(str(path), *_unreadable(error)) from None
@@ -49,8 +53,6 @@ def _unreadable(error: OSError | ValueError) -> tuple[str, str]:
     """What is found instead of a file, and what is allowed."""
     if isinstance(error, FileNotFoundError):
         return "found no such file", "allowed: an existing YAML file"
-    if isinstance(error, IsADirectoryError):
-        return "found a directory", "allowed: a YAML file"
     if isinstance(error, PermissionError):
         return (
             "found a file that you may not read",

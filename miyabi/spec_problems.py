@@ -37,18 +37,25 @@ def read_model(file: str, content: str) -> SpecModel | WorkspaceModel:
     if not document.readable:
         raise SpecError(document.problems)
     if not isinstance(document.value, dict):
-        found = "found an empty file" if document.value is None else f"found {shown(document.value)} as the whole file"
-        raise SpecError([*document.problems, SpecProblem(file, document.line(()), "", found, _FORM)])
+        raise SpecError([*document.problems, _no_mapping(document)])
     model: type[SpecModel | WorkspaceModel] = WorkspaceModel if is_workspace(document.value) else SpecModel
-    problems = [*document.problems, *broken_rules(document)]
+    problems = list(document.problems)
     valid = None
     try:
         valid = model.model_validate(document.value)
     except ValidationError as error:
         problems += [_problem(document, model, details) for details in error.errors(include_url=False)]
+    problems += broken_rules(document)
     if valid is not None and not problems:
         return valid
     raise SpecError(sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def _no_mapping(document: Document) -> SpecProblem:
+    if document.value is None:
+        return SpecProblem(document.file, 1, "", "found an empty file", _FORM)
+    found = f"found {shown(document.value, document.texts.get(()))} as the whole file"
+    return SpecProblem(document.file, document.line(()), "", found, _FORM)
 
 
 def _problem(document: Document, root: type[BaseModel], details: ErrorDetails) -> SpecProblem:
@@ -105,7 +112,7 @@ def _known_keys(root: type[BaseModel], model: type[BaseModel], key: str) -> str:
 
 def _description(model: type[BaseModel], key: str) -> str:
     """What a missing key is for."""
-    description = model.model_fields[key].description or key
+    description = (model.model_fields[key].description or key).replace("``", "")
     return f"{key}: {description[0].lower()}{description[1:].rstrip('.')}"
 
 

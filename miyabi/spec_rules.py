@@ -115,8 +115,10 @@ def _supervised_panes(_: Document, __: _Found, sessions: list[_Found]) -> _Broke
             place = (*pane.place, key)
             if not _has_command(pane.value.get("shell_command")):
                 yield place, f"found {key} in a pane without shell_command", "a shell_command, which is kept running"
-            shell = "shell" if "shell" in pane.value else "window_shell"
-            if (pane if shell == "shell" else window).value.get(shell):
+            # As in tmuxp, an empty shell of the first pane leaves the window's in force.
+            own = "shell" in pane.value and not (pane.place[-1] == 0 and pane.value["shell"] == "")
+            shell = "shell" if own else "window_shell"
+            if (pane if own else window).value.get(shell):
                 allowed = "shell_command without another shell: it is run by the user's own"
                 yield place, f"found {key} in a pane with {shell}", allowed
 

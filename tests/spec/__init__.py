@@ -1,0 +1,1 @@
+"""The way from a YAML file to a spec."""
