@@ -5,7 +5,7 @@ CHECKED := $(PACKAGES) tests benchmarks config.py
 BIN := .venv/bin
 # The documented commands are run as a user would type them, with the environment's programs first on PATH.
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
-# As many workers as processors; more options for pytest: make test PYTEST="-k fleet"
+# As many workers as processors, the idle one takes from the busy one. More options for pytest: make test PYTEST="-k fleet"
 PYTEST ?=
 # make bench BENCH=--quick
 BENCH ?=
@@ -22,7 +22,7 @@ recover: setup ## converge the fleet to its specs
 	$(WITH_VENV) pyinfra inventory deploys/recover.py -y
 
 test: check bytecode programs-to-test ## check, then every test
-	$(WITH_VENV) python -m pytest -n auto $(PYTEST)
+	$(WITH_VENV) python -m pytest -n auto --dist worksteal $(PYTEST)
 
 check: .venv/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/ruff check $(CHECKED)
