@@ -158,7 +158,7 @@ def layout_cells(value: str) -> int | None:
 
     Returns ``2`` for the example; None when it is no layout string, or its checksum is wrong.
     """
-    match = re.fullmatch(r"([0-9a-fA-F]{4}),(.{1,8000})", value)
+    match = re.fullmatch(r"([0-9a-fA-F]{4}),([0-9x,{}\[\]]{1,8000})", value)
     if match is None or int(match[1], 16) != _checksum(match[2]):
         return None
     tree = match[2]
