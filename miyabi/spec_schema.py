@@ -49,14 +49,15 @@ def _commands(value: object) -> object:
     if isinstance(value, dict):
         raise refused("text, a list of commands, blank, or nothing")
     items = value if isinstance(value, list) else [value]
-    if len(items) == 1 and (items[0] is None or items[0] in BLANK):
+    if len(items) == 1 and items[0] in BLANK:
         return []
     return [item if isinstance(item, dict) else {"cmd": item} for item in items]
 
 
+_WrittenCommands = str | float | None | list[str | float | CommandModel | None]
 Commands = Annotated[
     list[CommandModel],
-    BeforeValidator(_commands, json_schema_input_type=str | None | list[str | CommandModel]),
+    BeforeValidator(_commands, json_schema_input_type=_WrittenCommands),
 ]
 
 
@@ -73,7 +74,7 @@ def _before(value: object) -> object:
 
 Before = Annotated[
     CommandsBefore,
-    BeforeValidator(_before, json_schema_input_type=str | None | list[str | CommandModel] | CommandsBefore),
+    BeforeValidator(_before, json_schema_input_type=_WrittenCommands | CommandsBefore),
 ]
 
 
@@ -133,7 +134,7 @@ def _pane(value: object) -> object:
 
 Pane = Annotated[
     PaneModel,
-    BeforeValidator(_pane, json_schema_input_type=str | None | list[str | CommandModel] | PaneModel),
+    BeforeValidator(_pane, json_schema_input_type=_WrittenCommands | PaneModel),
 ]
 
 
