@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -91,9 +90,7 @@ def parse_percentage(value: str | float) -> float:
 def _as_text(value: str | float) -> str:
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, bool) or not math.isfinite(value):
-        return ""
-    # Never "1e-05": the patterns know no exponents.
+    # Never "1e-05", and of what is no number a word: the patterns know neither.
     return str(value) if isinstance(value, int) else f"{value:f}"
 
 

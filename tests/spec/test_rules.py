@@ -243,3 +243,8 @@ def test_numbers_keep_the_text_they_were_written_as() -> None:
 def test_a_layout_string_may_have_more_cells_than_panes() -> None:
     text = "session_name: s\nwindows: [{layout: 'bb62,159x48,0,0{79x48,0,0,79x48,80,0}', panes: [a]}]"
     assert len(spec(text).sessions[0].windows[0].panes) == 1
+
+
+def test_numbers_of_options_are_their_digits() -> None:
+    found = spec("session_name: s\noptions: {a: 0x10, b: 1_000, c: 1.50, d: on, e: 'on', f: 007}\nwindows: [{}]")
+    assert dict(found.sessions[0].options) == {"a": "16", "b": "1000", "c": "1.50", "d": "on", "e": "on", "f": "7"}
