@@ -21,7 +21,9 @@ def tmux_section(socket_name: str | None = None) -> Section[Tmux]:
 
     + socket_name: as in ``tmux -L``; None is tmux's default server
 
-    The listing travels as base64, because names and paths may hold bytes that are not UTF-8.
+    The listing travels as base64, because names and paths may hold bytes that are not UTF-8. It is read up to its last
+    line and not to the end of the pipe: a client hands its end of the pipe to the server, and a server that does not run
+    keeps it open for ever.
     """
     socket = f" -L {shlex.quote(socket_name)}" if socket_name else ""
     listing = " \\; ".join(
@@ -30,10 +32,10 @@ def tmux_section(socket_name: str | None = None) -> Section[Tmux]:
             *(f"list-panes -a -F {shlex.quote(each)}" for each in (PANE_FORMAT, PATH_FORMAT, COMMAND_FORMAT)),
         ]
     )
-    script = f"""command -v tmux >/dev/null || {{ echo 'tmux is not installed on this host: install it'; exit 127; }}
+    script = rf"""command -v tmux >/dev/null || {{ echo 'tmux is not installed on this host: install it'; exit 127; }}
 if command -v base64 >/dev/null; then encoded() {{ echo base64; base64; }}; else encoded() {{ echo plain; cat; }}; fi
 {{ bounded {COMMAND_TIMEOUT} tmux -u{socket} {listing} 2>&1; code=$?
-[ "$code" -eq 0 ] || tmux -V 2>&1; echo "exit $code"; }} | encoded"""
+[ "$code" -eq 0 ] || tmux -V 2>&1; printf '\nexit %s %s\n' "$code" "$$"; }} | sed "/^exit [0-9]* $$\$/q" | encoded"""
     return Section("tmux", script, _parse)
 
 

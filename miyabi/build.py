@@ -19,7 +19,7 @@ from miyabi.tmux_listing import PANE_NAME_OPTION, SESSION_NAME_OPTION, WINDOW_NA
 # A place for the window that a new session cannot do without, until the first real one stands.
 _OUT_OF_THE_WAY = 9999
 
-# Layouts keep the panes of a new window large enough to be split again; without one, this many fit by halving.
+# Without a layout, so many panes fit into the smallest usual window by halving the last one again and again.
 _HALVING_FITS = 4
 
 
@@ -113,14 +113,17 @@ def _fill_window(window: Window, panes: list[Pane], target: str) -> Iterator[Tmu
     yield ("set-option", "-w", "-t", target, WINDOW_NAME_OPTION, window.name)
     for name, value in window.options:
         yield ("set-option", "-w", "-t", target, name, HostText(value))
+    # Tiled panes can always be split again; a layout with a large main pane leaves no room for the next one.
+    tiles = [("select-layout", "-t", target, "tiled")] if window.layout or len(panes) > _HALVING_FITS else []
     for number, pane in enumerate(panes):
         if number:
+            yield from tiles
             yield ("split-window", "-t", target, *pane_start(pane))
         yield from _dress(pane, target)
-        if window.layout is not None:
-            yield ("select-layout", "-t", target, resolve_layout(window.layout, number + 1))
-        elif len(panes) > _HALVING_FITS:
-            yield ("select-layout", "-t", target, "tiled")
+    if window.layout is not None:
+        yield ("select-layout", "-t", target, resolve_layout(window.layout, len(panes)))
+    elif tiles:
+        yield from tiles
     for name, value in window.options_after:
         yield ("set-option", "-w", "-t", target, name, HostText(value))
     behind = next((len(panes) - 1 - number for number, pane in reversed(list(enumerate(panes))) if pane.focus), 0)

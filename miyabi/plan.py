@@ -166,9 +166,12 @@ def _put_back(window: WindowMatch, seen: state.Window, match: PaneMatch) -> list
     """Split a missing pane back in, without taking the view from whoever looks at the window."""
     anchor, before = _anchor(window, seen, match)
     active = next((pane.pane_id for pane in seen.panes if pane.active), anchor)
+    layout = _layout(window, seen, len(seen.panes) + sum(pane.seen is None for pane in window.panes))
     commands = [
+        # A layout with a large main pane leaves no room for a split; it is applied again at once.
+        *([_room(window, seen, anchor, Level.L1)] if layout else []),
         *split(match.pane, anchor, before=before, window=seen.window_id),
-        *_layout(window, seen, len(seen.panes) + sum(pane.seen is None for pane in window.panes)),
+        *layout,
         ("select-pane", "-t", active),
     ]
     if seen.zoomed:
@@ -189,14 +192,19 @@ def _layout(window: WindowMatch, seen: state.Window, panes: int) -> list[TmuxCom
     return [("select-layout", "-t", seen.window_id, resolve_layout(window.window.layout, panes, width, height))]
 
 
+def _room(window: WindowMatch, seen: state.Window, anchor: str, level: Level) -> TmuxCommand:
+    """What makes room: a human's panes keep their places and only shrink, until nothing but L3 is left to try."""
+    if _is_shared(window, seen) and level < Level.L3:
+        return ("select-layout", "-E", "-t", anchor)
+    return ("select-layout", "-t", seen.window_id, "tiled")
+
+
 def _rebuild_window(
     target: Target, window: WindowMatch, seen: state.Window, damaged: list[tuple[PaneMatch, Drift]], level: Level
 ) -> Action:
     """Make every damaged pane of a window anew beside the healthy ones, then close what the new ones replace."""
     commands: list[TmuxCommand] = []
     closes: list[str] = []
-    # Room first: a window full of small panes refuses a split.
-    room = [] if _is_shared(window, seen) else [("select-layout", "-t", seen.window_id, "tiled")]
     here = {pane.pane_id for pane in seen.panes}
     for match, _ in damaged:
         anchor, before = _anchor(window, seen, match)
@@ -204,9 +212,10 @@ def _rebuild_window(
             closes.append(match.seen.pane_id)
             if match.seen.pane_id in here:
                 anchor, before = match.seen.pane_id, False
-        commands += [*room, *split(match.pane, anchor, before=before, window=seen.window_id)]
+        # Room first: a window full of small panes refuses a split.
+        commands += [_room(window, seen, anchor, level), *split(match.pane, anchor, before=before, window=seen.window_id)]
     commands += [("kill-pane", "-t", pane_id) for pane_id in closes]
-    commands += _layout(window, seen, len(seen.panes) + len(damaged) - len(closes)) or room
+    commands += _layout(window, seen, len(seen.panes) + len(damaged) - len(closes))
     active = next((pane.pane_id for pane in seen.panes if pane.active), None)
     if active is not None and active not in closes:
         commands.append(("select-pane", "-t", active))

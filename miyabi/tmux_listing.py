@@ -29,15 +29,18 @@ def _text(name: str) -> str:
     return f"#{{s/%/%25/;s/[|]/%7C/:{name}}}"
 
 
+_SESSION_TEXTS = (SESSION_NAME_OPTION, "session_group", "session_name")
+_PANE_TEXTS = (LAYOUT_OPTION, WINDOW_NAME_OPTION, "window_name", PANE_NAME_OPTION)
+
 SESSION_FORMAT = "|".join(
     ["S", "#{session_id}", "#{session_attached}", "#{session_created}", "#{base-index}", "#{version}"]
-    + [_text(name) for name in (SESSION_NAME_OPTION, "session_group", "session_name")]
+    + [_text(name) for name in _SESSION_TEXTS]
 )
 PANE_FORMAT = "|".join(
     ["P", "#{session_id}", "#{window_id}", "#{window_index}", "#{window_active}", "#{window_zoomed_flag}"]
     + ["#{window_layout}", "#{pane_id}", "#{pane_index}", "#{pane_pid}", "#{pane_active}", "#{pane_dead}"]
     + ["#{pane_dead_status}", "#{pane_dead_signal}", "#{pane_in_mode}"]
-    + [_text(name) for name in (LAYOUT_OPTION, WINDOW_NAME_OPTION, "window_name", PANE_NAME_OPTION)]
+    + [_text(name) for name in _PANE_TEXTS]
 )
 PATH_FORMAT = "D #{pane_id} #{n:pane_current_path} #{pane_current_path}"
 COMMAND_FORMAT = "C #{pane_id} #{n:pane_current_command} #{pane_current_command}"
@@ -46,6 +49,7 @@ COMMAND_FORMAT = "C #{pane_id} #{n:pane_current_command} #{pane_current_command}
 _ABSENT = re.compile(
     r"no server running on |error connecting to .*\((?:No such file or directory|Connection refused)\)|no sessions"
 )
+_END = re.compile(r"exit (\d+) \d+")
 _VERSION = re.compile(r"(\d+)\.(\d+)([a-z]?)")
 
 
@@ -58,16 +62,16 @@ def version_key(version: str) -> tuple[int, int, str] | None:
 def parse_listing(text: str) -> Tmux:
     """Parse what the tmux section of the probe printed.
 
-    + text: the listing, and in its last line ``exit N``; when N is not 0, the line before it is ``tmux -V``'s
+    + text: the listing, and in its last line ``exit N PID``; when N is not 0, the line before it is ``tmux -V``'s
 
     Raises ``ParseError`` when the answer is neither a listing nor a clear "no server".
     """
-    body, _, code = text.rstrip("\n").rpartition("\n")
-    if not code.startswith("exit "):
+    body, _, last = text.rstrip("\n").rpartition("\n")
+    if not (end := _END.fullmatch(last)):
         raise ParseError("tmux's answer has no end")
-    if code == "exit 124":
+    if end[1] == "124":
         raise ParseError("the tmux server does not answer")
-    if code != "exit 0":
+    if end[1] != "0":
         return _without_server(body)
     sessions, version = _sessions(list(_records(body)))
     _refuse_old(version)
@@ -95,7 +99,10 @@ def _records(body: str) -> Iterator[list[str]]:
     lines = iter(body.split("\n"))
     for line in lines:
         if line.startswith(("S|", "P|")):
-            yield [unquote(part) for part in line.split("|")]
+            fields = line.split("|")
+            texts = len(_SESSION_TEXTS if line[0] == "S" else _PANE_TEXTS)
+            # Only the texts are encoded: a pane's id is %N itself.
+            yield fields[:-texts] + [unquote(text) for text in fields[-texts:]]
         elif line.startswith(("D ", "C ")):
             kind, pane_id, length, value = line.split(" ", 3)
             while len(value.encode(errors="surrogateescape")) < int(length):

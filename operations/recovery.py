@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from facts.host_spec import host_spec
@@ -47,6 +47,16 @@ def require_specs() -> None:
         raise SystemExit(1)
 
 
+def _with_spec(act: Callable[[Spec, Climb], Iterator[PyinfraCommand]]) -> Iterator[PyinfraCommand]:
+    """What ``act`` yields for the host's spec and climb; a spec that is missing or wrong is refused for this host."""
+    try:
+        wanted = host_spec(host)
+    except MiyabiError as error:
+        yield refusal(str(error))
+        return
+    yield from act(wanted, climb_of(host))
+
+
 @operation()
 def assess() -> Iterator[PyinfraCommand]:
     """Fail a host whose state is unknown, before anything is tried on it; change nothing.
@@ -59,7 +69,11 @@ def assess() -> Iterator[PyinfraCommand]:
 
         recovery.assess(name="Assess")
     """
-    looked = look(host, host_spec(host), climb_of(host))
+    yield from _with_spec(_assess)
+
+
+def _assess(wanted: Spec, climb: Climb) -> Iterator[PyinfraCommand]:
+    looked = look(host, wanted, climb)
     if isinstance(looked, str):
         yield refusal(looked)
     else:
@@ -83,7 +97,11 @@ def level(name_of_level: str) -> Iterator[PyinfraCommand]:
 
         recovery.level(name="L1 pane", name_of_level="L1")
     """
-    wanted, climb, this = host_spec(host), climb_of(host), Level[name_of_level]
+    this = Level[name_of_level]
+    yield from _with_spec(lambda wanted, climb: _level(wanted, climb, this))
+
+
+def _level(wanted: Spec, climb: Climb, this: Level) -> Iterator[PyinfraCommand]:
     steps = len(climb.steps)
     commands = converge(
         host,
@@ -130,7 +148,10 @@ def confirm() -> Iterator[PyinfraCommand]:
 
         recovery.confirm(name="Confirm")
     """
-    wanted, climb = host_spec(host), climb_of(host)
+    yield from _with_spec(_confirm)
+
+
+def _confirm(wanted: Spec, climb: Climb) -> Iterator[PyinfraCommand]:
     look(host, wanted, climb)
     if not host.state.is_executing:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -135,11 +136,11 @@ def pane(
 def _converge(
     workspace: dict[str, Any], socket_name: str | None, noop: str, *, adopt_panes: bool = True
 ) -> Iterator[PyinfraCommand]:
-    from miyabi.spec_file import spec_from_mapping  # pydantic is only paid for by who needs it
+    from miyabi.spec_file import parse_spec  # imports pydantic, which is only paid for by who needs it
 
     tmux = {"tmux": {"socket_name": server}} if (server := _server(socket_name).socket_name) else {}
     try:
-        wanted = spec_from_mapping({"sessions": [workspace], **tmux}, source="the operation's arguments")
+        wanted = parse_spec("arguments", json.dumps({"sessions": [workspace], **tmux}).encode(), base_directory="~")
     except SpecError as error:
         yield refusal(str(error))
         return

@@ -49,7 +49,7 @@ def test_limits(ssh_fleet: Fleet, clone: Path) -> None:
     ssh_fleet.add("mugen")
     one = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "mugen", cwd=clone)
     assert one.code == 0, one.output
-    assert "[mugen] L3_FULL restored" in one.output
+    assert re.search(r"\[mugen\] +L3_FULL restored", one.output)
     assert ssh_fleet.control_tmux.pid() is None
     absent = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "pixel", cwd=clone)
     assert absent.code == 0, absent.output
@@ -155,7 +155,7 @@ def test_a_tmux_that_cannot_be_used(ssh_fleet: Fleet, clone: Path, tmux: str | N
     if tmux is not None:
         (programs / "tmux").write_text(tmux)
         (programs / "tmux").chmod(0o755)
-    host = ssh_fleet.add("mugen", PATH=str(programs))
+    host = ssh_fleet.add("mugen", PATH=str(programs), PREFIX=str(programs))
     done = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "mugen", cwd=clone)
     assert done.code == 1, done.output
     assert said in done.output
