@@ -22,6 +22,7 @@ OURS = "Miyabi Recovery"
 TRIVIAL = "pyinfra, one trivial fact"
 ANSIBLE = "ansible-core, pipelining, 5 tasks"
 MITOGEN = "the same with mitogen"
+PROBE = "pyinfra, our probe as a fact"
 COLD = "OpenSSH, curve25519, our probe"
 WARM = "OpenSSH over held connections, our probe"
 
@@ -84,6 +85,13 @@ class Noop:
                 control,
                 lambda: self.ground.pyinfra(inventory, "fact", "server.Hostname"),
                 self._said_by_each("Loaded fact server.Hostname"),
+                hosts=hosts,
+            ),
+            Contender(
+                PROBE,
+                control,
+                lambda: self.ground.pyinfra(inventory, "fact", "facts.host.HostState"),
+                self._said_by_each("Loaded fact facts.host.HostState"),
                 hosts=hosts,
             ),
             Contender(COLD, control, cold, self._said_by_each("##miyabi:end network 0"), hosts=hosts),

@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
+from tests.fleet import sshd
 from tests.fleet.control import Fleet
 from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Finished
 from tests.fleet.privileges import privilege_separation_folder
 from tests.fleet.sshd import SshHost
+
+_APART = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
 @dataclass(slots=True)
@@ -60,11 +64,14 @@ class Playground:
 
 
 @contextmanager
-def playground() -> Iterator[Playground]:
-    """A fleet without hosts; when it is left, every process is ended and every file removed."""
+def playground(*, apart: bool = False) -> Iterator[Playground]:
+    """A fleet without hosts; when it is left, every process is ended and every file removed.
+
+    + apart: whether each host shall see its own processes only, as real hosts do, where this user may do that
+    """
     run = TestRun.begin()
     try:
-        with privilege_separation_folder():
+        with privilege_separation_folder(), _processes_apart(run, apart=apart and can_keep_apart()):
             fleet = Fleet.build(run)
             try:
                 playbook = fleet.copy_repository()
@@ -76,6 +83,33 @@ def playground() -> Iterator[Playground]:
     finally:
         for line in run.end():
             print(f"left behind, and removed: {line}", file=sys.stderr)
+
+
+def can_keep_apart() -> bool:
+    """Whether hosts can have processes of their own here: that takes Linux, and root."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*_APART, "true"], capture_output=True, check=False, timeout=30).returncode == 0
+
+
+@contextmanager
+def _processes_apart(run: TestRun, *, apart: bool) -> Iterator[None]:
+    """Start every sshd in a process namespace of its own.
+
+    Otherwise each of fifty hosts would list the processes of all fifty: work that no real fleet has, and all of it done
+    by the processors that the clients run on.
+    """
+    if not apart:
+        yield
+        return
+    program = run.folder / "sshd"
+    program.write_text(f'#!/bin/sh\nexec {" ".join(_APART)} {sshd.sshd_program()} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    try:
+        with patch.object(sshd, "sshd_program", lambda: str(program)):
+            yield
+    finally:
+        program.unlink()
 
 
 def remove(folder: Path) -> None:

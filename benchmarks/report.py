@@ -46,14 +46,16 @@ def noop_targets(tables: Mapping[int, Table]) -> list[Target]:
     found = []
     for count, table in tables.items():
         hosts = "1 host" if count == 1 else f"{count} hosts"
-        ours, trivial, cold, ansible = (
-            _wall(table, name) for name in (noop.OURS, noop.TRIVIAL, noop.COLD, noop.ANSIBLE)
-        )
-        processor = [_find(table, name).middle(lambda sample: sample.processor) for name in (noop.OURS, noop.TRIVIAL)]
-        found += [
-            Target(f"{hosts}: wall, ours / one trivial fact", _ratio(ours, trivial), 1.2),
-            Target(f"{hosts}: client CPU, ours / one trivial fact", _ratio(*processor), 1.2),
-        ]
+        ours, cold, ansible = (_wall(table, name) for name in (noop.OURS, noop.COLD, noop.ANSIBLE))
+        for name, text in ((noop.TRIVIAL, "one trivial fact"), (noop.PROBE, "our probe as a fact")):
+            found += [
+                Target(f"{hosts}: wall, ours / {text}", _ratio(ours, _wall(table, name)), 1.2),
+                Target(
+                    f"{hosts}: client CPU, ours / {text}",
+                    _ratio(_processor(table, noop.OURS), _processor(table, name)),
+                    1.2,
+                ),
+            ]
         if count in _ANSIBLE_TARGETS:
             text = f"{hosts}: wall, ansible-core / ours"
             found.append(Target(text, _ratio(ansible, ours), _ANSIBLE_TARGETS[count], at_most=False))
@@ -88,6 +90,10 @@ def _wall(table: Table, name: str) -> float | None:
     return next((each.middle(lambda sample: sample.wall) for each in table if each.name == name), None)
 
 
+def _processor(table: Table, name: str) -> float | None:
+    return next((each.middle(lambda sample: sample.processor) for each in table if each.name == name), None)
+
+
 def _ratio(value: float | None, base: float | None) -> float | None:
     return None if value is None or not base else value / base
 
@@ -98,9 +104,8 @@ def noop_table(table: Table) -> str:
         "| | runs | wall, s | (from - to) | of ours | client CPU, s | of ours | connections | executions |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    ours = _find(table, noop.OURS)
     for each in table:
-        processor, own = each.middle(lambda sample: sample.processor), ours.middle(lambda sample: sample.processor)
+        processor, own = _processor(table, each.name), _processor(table, noop.OURS)
         counts = [each.middle(lambda sample: sample.connections), each.middle(lambda sample: sample.executions)]
         lines.append(
             f"| {each.name} | {len(each.samples)} | {_wall_cells(each)} "

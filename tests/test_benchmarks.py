@@ -88,6 +88,7 @@ def test_the_tables_show_ratios(machine: Machine) -> None:
     assert f"| {noop.ANSIBLE} | 1 | 50.00 | 50.00 - 50.00 | 25.00 | 25.00 | 25.00 | 1 | 1 |" in noop_table(table)
     said = target_table(noop_targets({50: table}))
     assert "| 50 hosts: wall, ours / one trivial fact | 2.00 | at most 1.2 | NOT reached |" in said
+    assert "| 50 hosts: wall, ours / our probe as a fact | - | at most 1.2 | not measured |" in said
     assert "| 50 hosts: wall, ansible-core / ours | 25.00 | at least 25 | reached |" in said
     assert "| 50 hosts: wall, ours / plain OpenSSH | 1.25 | at most 1.4 | reached |" in said
     assert "| 50 hosts: executions per host | 1.00 | at most 1 | reached |" in said
@@ -102,7 +103,7 @@ def test_a_rebuild_without_the_others_is_told_as_far_as_it_goes(machine: Machine
 
 
 def test_a_run_without_changes_is_one_connection_and_one_execution() -> None:
-    with playground() as ground:
+    with playground(apart=True) as ground:
         warm = Machine.build(ground.fleet.run, "warm")
         try:
             work = noop.Noop(ground, ground.hosts(2), warm, None)
@@ -114,6 +115,7 @@ def test_a_run_without_changes_is_one_connection_and_one_execution() -> None:
     assert {name: (each.connections, each.executions) for name, each in counts.items()} == {
         noop.OURS: (1, 1),
         noop.TRIVIAL: (1, 1),
+        noop.PROBE: (1, 1),
         noop.COLD: (1, 1),
         noop.WARM: (0, 1),
     }
