@@ -3,10 +3,11 @@
 Usage: pyinfra inventory deploys/recover.py
 """
 
+from pyinfra import host
+
 from facts.host_spec import host_spec
 from miyabi.levels import Level
 from operations import recovery
-from pyinfra import host
 
 recovery.require_specs()
 recovery.summarise_at_end()

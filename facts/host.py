@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from pyinfra.api import FactBase
+from typing_extensions import override
+
 from facts.boot import boot_section
 from facts.disk import disk_section
 from facts.host_spec import managed_socket
@@ -18,7 +21,6 @@ from facts.tmux import tmux_section
 from miyabi import state
 from miyabi.errors import ParseError
 from miyabi.spec import Spec
-from pyinfra.api import FactBase
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
@@ -50,12 +52,12 @@ class HostState(FactBase[state.Host]):
             print(state.memory.available_percent)
     """
 
-    def command(
-        self, socket_name: str | None = None, sshd_port: int | None = None, disk_path: str = "~"
-    ) -> str:
+    @override
+    def command(self, socket_name: str | None = None, sshd_port: int | None = None, disk_path: str = "~") -> str:
         """The probe with all sections."""
         return probe_script(_sections(managed_socket() if socket_name is None else socket_name, sshd_port, disk_path))
 
+    @override
     def process(self, output: list[str]) -> state.Host:
         """Parse every section; one that is unknown leaves the others as they are."""
         return parse_host(output)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyinfra.context import ctx_host
+
 from miyabi.errors import InventoryError, MiyabiError
 from miyabi.spec import Spec, TmuxServer
 from miyabi.spec_cache import cached_spec
 from miyabi.spec_file import resolve_spec
-from pyinfra.context import ctx_host
 
 if TYPE_CHECKING:
     from pyinfra.api import Host

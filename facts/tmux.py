@@ -6,6 +6,9 @@ import shlex
 from base64 import b64decode
 from typing import TypedDict
 
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
 from facts.host_spec import managed_socket
 from facts.probe import COMMAND_TIMEOUT, Section, SectionFact, probe_script, read_section, split_sections
 from facts.processes import processes_section
@@ -13,7 +16,6 @@ from miyabi.errors import ParseError
 from miyabi.processes import descendants
 from miyabi.state import Tmux
 from miyabi.tmux_listing import COMMAND_FORMAT, PANE_FORMAT, PATH_FORMAT, SESSION_FORMAT, parse_listing
-from pyinfra.api.exceptions import FactProcessError
 
 
 def tmux_section(socket_name: str | None = None) -> Section[Tmux]:
@@ -22,7 +24,7 @@ def tmux_section(socket_name: str | None = None) -> Section[Tmux]:
     + socket_name: as in ``tmux -L``; None is tmux's default server
 
     The listing travels as base64, because names and paths may hold bytes that are not UTF-8. It is read up to its last
-    line and not to the end of the pipe: a client hands its end of the pipe to the server, and a server that does not run
+    line and not to the end of the pipe: a client hands its end of the pipe to the server, and a server that is stopped
     keeps it open for ever.
     """
     socket = f" -L {shlex.quote(socket_name)}" if socket_name else ""
@@ -88,9 +90,9 @@ class Server(SectionFact[Tmux]):
 
     + socket_name: as in ``tmux -L``; None is the server that the host's data or spec names, else tmux's default
 
-    The answer is a ``miyabi.state.Tmux``; ``running`` is False when there is certainly no server. None, with an error on
-    the host, means unknown: no tmux, one older than 3.2a, no answer within 5 s, or a client and a server of different
-    versions.
+    The answer is a ``miyabi.state.Tmux``; ``running`` is False when there is certainly no server. None, with an error
+    on the host, means unknown: no tmux, one older than 3.2a, no answer within 5 s, or a client and a server of
+    different versions.
 
     **Example:**
 
@@ -103,10 +105,12 @@ class Server(SectionFact[Tmux]):
             names = [session.session_name for session in tmux.sessions]
     """
 
+    @override
     def command(self, socket_name: str | None = None) -> str:
         """The probe with the tmux section alone."""
         return probe_script([tmux_section(managed_socket() if socket_name is None else socket_name)])
 
+    @override
     def section(self) -> Section[Tmux]:
         """The tmux section; its parser is the same for every server."""
         return tmux_section()
@@ -128,10 +132,12 @@ class Sessions(SectionFact[dict[str, SessionSummary]]):
         pyinfra inventory fact facts.tmux.Sessions
     """
 
+    @override
     def command(self, socket_name: str | None = None) -> str:
         """The probe with the tmux section alone."""
         return probe_script([tmux_section(managed_socket() if socket_name is None else socket_name)])
 
+    @override
     def section(self) -> Section[dict[str, SessionSummary]]:
         """The tmux section, summed up by session."""
         return Section("tmux", "", lambda lines: summarise_sessions(_parse(lines)))
@@ -154,10 +160,12 @@ class Windows(SectionFact[dict[str, WindowSummary]]):
         pyinfra inventory fact facts.tmux.Windows
     """
 
+    @override
     def command(self, socket_name: str | None = None) -> str:
         """The probe with the tmux section alone."""
         return probe_script([tmux_section(managed_socket() if socket_name is None else socket_name)])
 
+    @override
     def section(self) -> Section[dict[str, WindowSummary]]:
         """The tmux section, summed up by window."""
         return Section("tmux", "", lambda lines: summarise_windows(_parse(lines)))
@@ -181,10 +189,14 @@ class Panes(SectionFact[dict[str, PaneSummary]]):
         pyinfra inventory fact facts.tmux.Panes
     """
 
+    @override
     def command(self, socket_name: str | None = None) -> str:
         """The probe with the tmux and the processes section."""
-        return probe_script([tmux_section(managed_socket() if socket_name is None else socket_name), processes_section()])
+        return probe_script(
+            [tmux_section(managed_socket() if socket_name is None else socket_name), processes_section()]
+        )
 
+    @override
     def process(self, output: list[str]) -> dict[str, PaneSummary]:
         """Join the panes with the processes below them."""
         found = split_sections(output)

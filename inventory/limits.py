@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 import click
+from pyinfra import logger
 
 from miyabi.ssh_aliases import Hosts, left_out
-from pyinfra import logger
 
 
 def refuse_unknown_names(groups: Mapping[str, Hosts]) -> None:

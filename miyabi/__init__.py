@@ -1,1 +1,1 @@
-"""The brain of Miyabi Recovery: spec, state, drift, plan. Pure, except for the modules that read files or parse arguments."""
+"""The brain of Miyabi Recovery: spec, state, drift, plan. Pure, but for what reads files or arguments."""

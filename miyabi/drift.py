@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from typing_extensions import override
+
 from miyabi import spec, state
 from miyabi.levels import Level
 from miyabi.match import PaneMatch, SessionMatch, WindowMatch
@@ -29,6 +31,7 @@ class Target:
     window: str = ""
     pane: str = ""
 
+    @override
     def __str__(self) -> str:
         pane = self.pane.removeprefix(f"{self.session}:{self.window}.")
         return self.session + (f":{self.window}" if self.window else "") + (f".{pane}" if pane else "")
@@ -70,10 +73,10 @@ def find_drift(matches: Iterable[SessionMatch], seen: state.Host) -> tuple[Drift
     """Every difference between the spec and a host whose state is known, in the order of the spec."""
     processes = seen.processes or ()
     running = seen.tmux is not None and seen.tmux.running
-    return tuple(drift for match in matches for drift in _session_drift(match, processes, running))
+    return tuple(drift for match in matches for drift in _session_drift(match, processes, running=running))
 
 
-def _session_drift(match: SessionMatch, processes: tuple[state.Process, ...], running: bool) -> Iterator[Drift]:
+def _session_drift(match: SessionMatch, processes: tuple[state.Process, ...], *, running: bool) -> Iterator[Drift]:
     target = Target(match.session.session_name)
     if match.seen is None:
         yield Drift("session-missing", target, Level.L3, "not there" if running else "no tmux server runs")
@@ -84,9 +87,7 @@ def _session_drift(match: SessionMatch, processes: tuple[state.Process, ...], ru
         yield from _window_drift(target, window, processes)
 
 
-def _window_drift(
-    session: Target, match: WindowMatch, processes: tuple[state.Process, ...]
-) -> Iterator[Drift]:
+def _window_drift(session: Target, match: WindowMatch, processes: tuple[state.Process, ...]) -> Iterator[Drift]:
     target = Target(session.session, match.window.name)
     if match.seen is None:
         # A window whose panes a human moved elsewhere is not missing.

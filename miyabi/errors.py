@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 
 class MiyabiError(Exception):
     """The base of every error that Miyabi raises on purpose."""
@@ -32,6 +34,7 @@ class SpecProblem:
     found: str
     allowed: str
 
+    @override
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
         what = f"{self.path}: {self.found}" if self.path else self.found

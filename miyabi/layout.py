@@ -5,8 +5,7 @@ from __future__ import annotations
 # Below this width, in columns, two panes side by side are too narrow to read.
 NARROW = 100
 
-# For `auto`: how many panes a kind of window has. Two are an editor and a terminal, three are logs, metrics and control,
-# four are a dashboard.
+# For `auto`: two panes are an editor and a terminal, three are logs, metrics and control, four are a dashboard.
 _BY_PANES = {1: "even-horizontal", 2: "even-horizontal", 3: "main-horizontal", 4: "tiled"}
 
 

@@ -1,8 +1,8 @@
 """Which observed session, window and pane is the one that the spec means. Pure.
 
-The spec's names live in tmux options, so a thing that was once recognised is found again whatever happened to its index,
-its title or its place. What carries no name yet is adopted by what it is; a pane that a human made beside managed ones
-is never adopted.
+The spec's names live in tmux options, so a thing that was once recognised is found again whatever happened to its
+index, its title or its place. What carries no name yet is adopted by what it is; a pane that a human made beside
+managed ones is never adopted.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ class SessionMatch:
     windows: tuple[WindowMatch, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What the search for every window and pane needs: all panes with a name, and what is known of those without."""
+
+    named_panes: dict[str, state.Pane]
+    processes: tuple[state.Process, ...]
+    adopt_panes: bool
+
+
 def match_sessions(
     wanted: spec.Spec, tmux: state.Tmux, processes: tuple[state.Process, ...] | None, *, adopt_panes: bool = True
 ) -> tuple[SessionMatch, ...]:
@@ -61,7 +70,7 @@ def match_sessions(
     + adopt_panes: whether panes without a name may be matched at all
     """
     taken = {session.name for session in tmux.sessions if session.name}
-    named_panes = _named_panes(tmux)
+    around = _Surroundings(_named_panes(tmux), processes or (), adopt_panes)
     matches = []
     for session in wanted.sessions:
         seen = next((each for each in tmux.sessions if each.name == session.session_name), None)
@@ -69,7 +78,8 @@ def match_sessions(
         if seen is None and session.session_name not in taken:
             unmarked = (each for each in tmux.sessions if each.name is None)
             seen = next((each for each in unmarked if each.session_name == session.session_name), None)
-        windows = tuple(_match_windows(session, seen, marked, named_panes, processes or (), adopt_panes))
+        # A window that the spec does not name has no other sign than its place, as long as nothing is managed yet.
+        windows = tuple(_match_windows(session, seen, around, by_place=not marked))
         matches.append(SessionMatch(session, seen, marked, windows))
     return tuple(matches)
 
@@ -86,49 +96,39 @@ def _named_panes(tmux: state.Tmux) -> dict[str, state.Pane]:
 
 
 def _match_windows(
-    session: spec.Session,
-    seen: state.Session | None,
-    session_marked: bool,
-    named_panes: dict[str, state.Pane],
-    processes: tuple[state.Process, ...],
-    adopt_panes: bool,
+    session: spec.Session, seen: state.Session | None, around: _Surroundings, *, by_place: bool
 ) -> Iterator[WindowMatch]:
-    free = [window for window in (seen.windows if seen else ()) if window.name is None]
+    there = seen.windows if seen else ()
+    free = [window for window in there if window.name is None]
     for window in session.windows:
-        found = next((each for each in (seen.windows if seen else ()) if each.name == window.name), None)
+        found = next((each for each in there if each.name == window.name), None)
         marked = found is not None
         if found is None:
-            found = _adoptable(window, free, by_place=not session_marked)
+            found = _adoptable(window, free, by_place=by_place)
             if found is not None:
                 free.remove(found)
-        panes = _match_panes(window, found if adopt_panes and not marked else None, named_panes, processes)
-        yield WindowMatch(window, found, marked, panes)
+        adopted = found if around.adopt_panes and not marked else None
+        yield WindowMatch(window, found, marked, _match_panes(window, adopted, around))
 
 
 def _adoptable(window: spec.Window, free: list[state.Window], *, by_place: bool) -> state.Window | None:
     if window.window_name is not None:
         return next((each for each in free if each.window_name == window.window_name), None)
-    # A window that the spec does not name has no other sign than its place.
     return free[0] if by_place and free else None
 
 
-def _match_panes(
-    window: spec.Window,
-    adopted: state.Window | None,
-    named_panes: dict[str, state.Pane],
-    processes: tuple[state.Process, ...],
-) -> tuple[PaneMatch, ...]:
+def _match_panes(window: spec.Window, adopted: state.Window | None, around: _Surroundings) -> tuple[PaneMatch, ...]:
     """The panes of one window; only a window that is adopted just now gives its panes without a name away."""
     free = [pane for pane in (adopted.panes if adopted else ()) if pane.name is None]
     found: dict[str, PaneMatch] = {}
     for pane in window.panes:
-        if pane.name in named_panes:
-            found[pane.name] = PaneMatch(pane, named_panes[pane.name], marked=True)
+        if pane.name in around.named_panes:
+            found[pane.name] = PaneMatch(pane, around.named_panes[pane.name], marked=True)
     # Agents first: they are recognised by what runs, a plain pane takes any place that is left.
     for pane in sorted(window.panes, key=lambda each: not each.supervised):
         if pane.name in found:
             continue
-        seen = next((each for each in free if not pane.supervised or runs(pane, each, processes)), None)
+        seen = next((each for each in free if not pane.supervised or runs(pane, each, around.processes)), None)
         if seen is not None:
             free.remove(seen)
             found[pane.name] = PaneMatch(pane, seen)

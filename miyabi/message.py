@@ -15,6 +15,9 @@ _SEEN = 24
 # Tries, a tenth of a second apart, within which the screen must show the text, and change after Enter.
 _TRIES = 30
 
+# Where the cursor is tells an Enter that left no other trace.
+_CURSOR = "'#{cursor_x} #{cursor_y} #{history_size}'"
+
 
 def refuse_message(text: str) -> str | None:
     """Why ``text`` cannot be sent as one message; None when it can."""
@@ -35,7 +38,7 @@ def message_script(text: str, pane_id: str, server: TmuxServer, pause: float = 0
     escaped = f"{text[:-1]}\\;" if text.endswith(";") else text
     return f"""{HOST_ENVIRONMENT}
 t() {{ {client(server)} "$@"; }}
-screen() {{ t capture-pane -p -J -t {pane_id} \\; display-message -p -t {pane_id} '#{{cursor_x}} #{{cursor_y}} #{{history_size}}'; }}
+screen() {{ t capture-pane -p -J -t {pane_id} \\; display-message -p -t {pane_id} {_CURSOR}; }}
 try() {{ left={_TRIES}; until "$@"; do left=$((left - 1)); [ "$left" -gt 0 ] || return 1; sleep 0.1; done; }}
 shown() {{ screen | grep -qF -e {shlex.quote(words)}; }}
 changed() {{ [ "$(screen)" != "$before" ]; }}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
 from miyabi import state
 from miyabi.build import Size, build_session, build_window, mark_pane, pane_start, split, typed
 from miyabi.drift import Drift, Target
@@ -41,6 +43,7 @@ class Action:
     closes: tuple[str, ...] = ()
     before: tuple[str, str | None] | None = None
 
+    @override
     def __str__(self) -> str:
         return f"{self.level.name} {self.does} {self.target} ({self.reason})"
 
@@ -213,7 +216,10 @@ def _rebuild_window(
             if match.seen.pane_id in here:
                 anchor, before = match.seen.pane_id, False
         # Room first: a window full of small panes refuses a split.
-        commands += [_room(window, seen, anchor, level), *split(match.pane, anchor, before=before, window=seen.window_id)]
+        commands += [
+            _room(window, seen, anchor, level),
+            *split(match.pane, anchor, before=before, window=seen.window_id),
+        ]
     commands += [("kill-pane", "-t", pane_id) for pane_id in closes]
     commands += _layout(window, seen, len(seen.panes) + len(damaged) - len(closes))
     active = next((pane.pane_id for pane in seen.panes if pane.active), None)

@@ -63,7 +63,7 @@ def _expanding(text: str) -> str:
 
 
 def command_line(text: str) -> str:
-    """A program with its arguments, as a user writes it, as shell text: words are split, ``~`` and ``$NAME`` expanded."""
+    """A program with its arguments as shell text, with ``~`` and ``$NAME`` expanded by the host."""
     try:
         words = shlex.split(text)
     except ValueError:

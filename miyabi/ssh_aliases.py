@@ -82,11 +82,12 @@ def only_known(hosts: Hosts, where: str) -> Hosts:
         if options is None:
             left_out.append(name)
             lines = ["HostName ADDRESS", "User NAME", *([f"Port {data['ssh_port']}"] if "ssh_port" in data else [])]
-            print(
+            sys.stderr.write(
                 f"    {name} is left out, ssh does not know it on this machine ({where}); "
-                f"to add it, put into ~/.ssh/config: Host {name}, {', '.join(lines)}",
-                file=sys.stderr,
+                f"to add it, put into ~/.ssh/config: Host {name}, {', '.join(lines)}\n"
             )
         else:
-            known.append((name, {key: each for key, each in data.items() if key != "ssh_port" or "port" not in options}))
+            known.append(
+                (name, {key: each for key, each in data.items() if key != "ssh_port" or "port" not in options})
+            )
     return known

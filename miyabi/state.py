@@ -167,7 +167,7 @@ class Boot(Observed):
 
 @dataclass(frozen=True, slots=True)
 class Network(Observed):
-    """Addresses of the host without loopback, and the interface that the default route uses (None when there is none)."""
+    """Addresses of the host without loopback, and the interface of the default route (None when there is none)."""
 
     addresses: tuple[str, ...]
     default_interface: str | None = None

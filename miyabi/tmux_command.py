@@ -14,6 +14,13 @@ Part: TypeAlias = str | Secret
 # A client sends its command line in one message of 16 KiB; longer ones are refused with "command too long".
 MESSAGE_LIMIT = 12_000
 
+# Runs `calls`, again when the server was just going away, and shows what a failure said.
+_ONCE_MORE = (
+    "{ said=$(calls 2>&1) || "
+    "{ case $said in *'server exited'*|*'lost server'*) sleep 0.3; said=$(calls 2>&1);; *) false;; esac; } || "
+    "{ printf '%s\\n' \"$said\" >&2; false; }; }"
+)
+
 
 def unformatted(text: str | HostText) -> str | HostText:
     """The text for an argument in which tmux expands formats: ``#{...}`` and ``#(...)`` lose their meaning."""
@@ -37,10 +44,7 @@ def client_calls(commands: Iterable[Sequence[TmuxCommand]], server: TmuxServer) 
             parts.append(" \\;" if number else "")
             for word in command:
                 parts += [" ", *_word(word)]
-        parts.append(
-            "; }; { said=$(calls 2>&1) || { case $said in *'server exited'*|*'lost server'*) sleep 0.3; said=$(calls 2>&1);; "
-            "*) false;; esac; } || { printf '%s\\n' \"$said\" >&2; false; }; }"
-        )
+        parts.append(f"; }}; {_ONCE_MORE}")
     return parts
 
 

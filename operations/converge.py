@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
+
+from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.host import forget, observe
 from miyabi import state as observed
@@ -18,8 +21,6 @@ from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
 from miyabi.tmux_command import client_calls
 from operations.refusal import refusal
-from pyinfra.api import FunctionCommand, StringCommand
-from pyinfra.api.hiddenvalue import HiddenValue
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -33,9 +34,7 @@ Plan = Callable[[Sequence[SessionMatch], Sequence[Drift]], tuple[Action, ...]]
 
 def plan_levels(*levels: Level) -> Plan:
     """A plan that removes the drift of ``levels`` together."""
-    return lambda matches, drifts: tuple(
-        action for level in levels for action in make_plan(matches, drifts, level)
-    )
+    return lambda matches, drifts: tuple(action for level in levels for action in make_plan(matches, drifts, level))
 
 
 def look(
@@ -55,7 +54,7 @@ def look(
 
 def converge(
     host: Host, wanted: Spec, plan: Plan, *, climb: Climb, budget: float, noop: str, adopt_panes: bool = True
-) -> Iterator[PyinfraCommand]:
+) -> Generator[PyinfraCommand]:
     """The commands that make a host's tmux fleet what ``wanted`` says, as far as ``plan`` goes.
 
     + climb: the recovery that this is a part of
@@ -89,7 +88,7 @@ def converge(
             forget(host)
 
 
-def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Iterator[PyinfraCommand]:
+def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Generator[PyinfraCommand]:
     """Before L2 and L3 act on a server that runs, what is on its screens is kept."""
     if before.tmux is None or not before.tmux.sessions or all(action.level < Level.L2 for action in actions):
         return
@@ -109,7 +108,7 @@ def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> It
 
 
 def _act(actions: Sequence[Action], server: TmuxServer, budget: float) -> StringCommand:
-    """One client call for all actions; an action with a script of its own goes apart, so that its failure is its own."""
+    """One client call for all actions; one with a script of its own goes apart, so that its failure is its own."""
     together = [action.commands for action in actions if action.before is None]
     parts: list[str | Secret] = [f"{HOST_ENVIRONMENT}; failed=0"]
     if together:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
+
+from pyinfra.api import StringCommand
 
 from facts.host import observe
 from miyabi.message import message_script
 from miyabi.spec import Spec
-from pyinfra.api import StringCommand
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
     from pyinfra.api.command import PyinfraCommand
 
 
-def tell_guardian(host: Host, wanted: Spec, line: str) -> Iterator[PyinfraCommand]:
+def tell_guardian(host: Host, wanted: Spec, line: str) -> Generator[PyinfraCommand]:
     """Send a status line to the guardian's pane, when the spec names one and it lives.
 
     + line: one line of text

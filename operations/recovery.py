@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, cast
+
+from pyinfra import host, logger, state
+from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api.state import BaseStateCallback
+from typing_extensions import override
 
 from facts.host_spec import host_spec
 from miyabi.climb import Climb, summary
@@ -16,9 +21,6 @@ from miyabi.spec import Spec
 from operations.converge import converge, look, plan_levels
 from operations.guardian import tell_guardian
 from operations.refusal import refusal
-from pyinfra import host, logger, state
-from pyinfra.api import FunctionCommand, StringCommand, operation
-from pyinfra.api.state import BaseStateCallback
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -47,7 +49,7 @@ def require_specs() -> None:
         raise SystemExit(1)
 
 
-def _with_spec(act: Callable[[Spec, Climb], Iterator[PyinfraCommand]]) -> Iterator[PyinfraCommand]:
+def _with_spec(act: Callable[[Spec, Climb], Generator[PyinfraCommand]]) -> Generator[PyinfraCommand]:
     """What ``act`` yields for the host's spec and climb; a spec that is missing or wrong is refused for this host."""
     try:
         wanted = host_spec(host)
@@ -58,7 +60,7 @@ def _with_spec(act: Callable[[Spec, Climb], Iterator[PyinfraCommand]]) -> Iterat
 
 
 @operation()
-def assess() -> Iterator[PyinfraCommand]:
+def assess() -> Generator[PyinfraCommand]:
     """Fail a host whose state is unknown, before anything is tried on it; change nothing.
 
     **Example:**
@@ -72,7 +74,7 @@ def assess() -> Iterator[PyinfraCommand]:
     yield from _with_spec(_assess)
 
 
-def _assess(wanted: Spec, climb: Climb) -> Iterator[PyinfraCommand]:
+def _assess(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
     looked = look(host, wanted, climb)
     if isinstance(looked, str):
         yield refusal(looked)
@@ -81,7 +83,7 @@ def _assess(wanted: Spec, climb: Climb) -> Iterator[PyinfraCommand]:
 
 
 @operation()
-def level(name_of_level: str) -> Iterator[PyinfraCommand]:
+def level(name_of_level: str) -> Generator[PyinfraCommand]:
     """Remove the drift of one level, and prove it.
 
     + name_of_level: ``L1``, ``L2`` or ``L3``
@@ -101,7 +103,7 @@ def level(name_of_level: str) -> Iterator[PyinfraCommand]:
     yield from _with_spec(lambda wanted, climb: _level(wanted, climb, this))
 
 
-def _level(wanted: Spec, climb: Climb, this: Level) -> Iterator[PyinfraCommand]:
+def _level(wanted: Spec, climb: Climb, this: Level) -> Generator[PyinfraCommand]:
     steps = len(climb.steps)
     commands = converge(
         host,
@@ -120,13 +122,13 @@ def _level(wanted: Spec, climb: Climb, this: Level) -> Iterator[PyinfraCommand]:
     yield from _with_setup(commands, wanted, this)
 
 
-def _announce(this: Level, actions: tuple[Action, ...], wanted: Spec) -> Iterator[PyinfraCommand]:
+def _announce(this: Level, actions: tuple[Action, ...], wanted: Spec) -> Generator[PyinfraCommand]:
     for does in dict.fromkeys(action.does for action in actions):
         targets = ", ".join(str(action.target) for action in actions if action.does == does)
         yield from tell_guardian(host, wanted, status_line(this, does, targets))
 
 
-def _with_setup(commands: Iterator[PyinfraCommand], wanted: Spec, this: Level) -> Iterator[PyinfraCommand]:
+def _with_setup(commands: Generator[PyinfraCommand], wanted: Spec, this: Level) -> Generator[PyinfraCommand]:
     """After L3 acted and before it is verified, the host's setup script runs."""
     script = wanted.recovery.setup_script
     for command in commands:
@@ -137,7 +139,7 @@ def _with_setup(commands: Iterator[PyinfraCommand], wanted: Spec, this: Level) -
 
 
 @operation()
-def confirm() -> Iterator[PyinfraCommand]:
+def confirm() -> Generator[PyinfraCommand]:
     """Fail a host whose fleet is still not what its spec says, after all its levels had their turn; change nothing.
 
     **Example:**
@@ -151,7 +153,7 @@ def confirm() -> Iterator[PyinfraCommand]:
     yield from _with_spec(_confirm)
 
 
-def _confirm(wanted: Spec, climb: Climb) -> Iterator[PyinfraCommand]:
+def _confirm(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
     look(host, wanted, climb)
     if not host.state.is_executing:
         return
@@ -169,6 +171,7 @@ class _Summary(BaseStateCallback):
 
     printed = False
 
+    @override
     def host_disconnect(self, state: State, host: Host) -> None:  # type: ignore[override]
         """Print the summary once, for all hosts; nothing is asked of them for it."""
         del host

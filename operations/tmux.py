@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
 
 from facts.host import forget, observe
 from facts.host_spec import managed_socket
@@ -22,8 +25,6 @@ from miyabi.tmux_command import client_calls
 from miyabi.tmux_listing import LAYOUT_OPTION
 from operations.converge import converge, plan_levels
 from operations.refusal import refusal
-from pyinfra import host
-from pyinfra.api import StringCommand, operation
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
@@ -39,7 +40,7 @@ def session(
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, str | int | bool] | None = None,
     socket_name: str | None = None,
-) -> Iterator[PyinfraCommand]:
+) -> Generator[PyinfraCommand]:
     """Ensure that a tmux session exists with its windows and panes; what is healthy in it is left alone.
 
     + session_name: without ``.`` and ``:``, which tmux does not allow
@@ -60,7 +61,7 @@ def session(
             windows=[{"window_name": "logs", "panes": ["tail -F ~/app.log", None]}],
         )
     """
-    workspace = {"session_name": session_name, "windows": list(windows or [{"panes": [None]}])}
+    workspace: dict[str, Any] = {"session_name": session_name, "windows": list(windows or [{"panes": [None]}])}
     optional = {"start_directory": start_directory, "environment": environment, "options": options}
     workspace |= {key: value for key, value in optional.items() if value is not None}
     yield from _converge(workspace, socket_name, f"session {session_name} is there")
@@ -74,7 +75,7 @@ def window(
     layout: str | None = None,
     start_directory: str | None = None,
     socket_name: str | None = None,
-) -> Iterator[PyinfraCommand]:
+) -> Generator[PyinfraCommand]:
     """Ensure that a window exists in a session with its panes; the session is created when it is missing.
 
     + session_name, window_name: which one; a window of that name is adopted
@@ -89,7 +90,7 @@ def window(
 
         tmux.window(name="Keep a log window", session_name="miyabi", window_name="logs", panes=["tail -F app.log"])
     """
-    wanted = {"window_name": window_name, "panes": list(panes or [None])}
+    wanted: dict[str, Any] = {"window_name": window_name, "panes": list(panes or [None])}
     optional = {"layout": layout, "start_directory": start_directory}
     wanted |= {key: value for key, value in optional.items() if value is not None}
     workspace = {"session_name": session_name, "windows": [wanted]}
@@ -106,7 +107,7 @@ def pane(
     start_directory: str | None = None,
     environment: Mapping[str, str] | None = None,
     socket_name: str | None = None,
-) -> Iterator[PyinfraCommand]:
+) -> Generator[PyinfraCommand]:
     """Ensure that a named pane exists in a window and, when it is supervised, that its command runs.
 
     + session_name, window_name: where; made when missing
@@ -135,8 +136,9 @@ def pane(
 
 def _converge(
     workspace: dict[str, Any], socket_name: str | None, noop: str, *, adopt_panes: bool = True
-) -> Iterator[PyinfraCommand]:
-    from miyabi.spec_file import parse_spec  # imports pydantic, which is only paid for by who needs it
+) -> Generator[PyinfraCommand]:
+    # Imports pydantic, which only those pay for who need it.
+    from miyabi.spec_file import parse_spec  # noqa: PLC0415
 
     tmux = {"tmux": {"socket_name": server}} if (server := _server(socket_name).socket_name) else {}
     try:
@@ -161,7 +163,7 @@ def _observed(server: TmuxServer) -> state.Tmux | PyinfraCommand:
 @operation()
 def layout(
     session_name: str, window_name: str, layout: str = "auto", socket_name: str | None = None
-) -> Iterator[PyinfraCommand]:
+) -> Generator[PyinfraCommand]:
     """Ensure that a window has a layout.
 
     + session_name, window_name: which window
@@ -209,9 +211,7 @@ def layout(
 
 
 @operation(is_idempotent=False, idempotent_notice="A message is sent each time.")
-def message(
-    text: str, pane_name: str, pause: float = 0.5, socket_name: str | None = None
-) -> Iterator[PyinfraCommand]:
+def message(text: str, pane_name: str, pause: float = 0.5, socket_name: str | None = None) -> Generator[PyinfraCommand]:
     """Type a line into a pane and submit it, and check that the pane took both.
 
     + text: typed literally; without line breaks and other control characters
@@ -243,7 +243,7 @@ def message(
 
 
 @operation(is_idempotent=False, idempotent_notice="A snapshot is written each time.")
-def snapshot(keep: int = KEEP, socket_name: str | None = None) -> Iterator[PyinfraCommand]:
+def snapshot(keep: int = KEEP, socket_name: str | None = None) -> Generator[PyinfraCommand]:
     """Write the layout and the scrollback of every pane of a server to ``~/.local/state/miyabi/snapshots``.
 
     + keep: how many snapshots stay

@@ -38,7 +38,9 @@ def test_a_new_clone_works_at_once_and_changes_nothing_the_second_time(ssh_fleet
     assert first.code == 0, first.output
     assert "[@local] L3_FULL restored" in first.output
     for name in ("pixel", "mugen", "macbook"):
-        assert re.search(rf"{name} is left out, .*to add it, put into ~/\.ssh/config: Host {name}, HostName", first.output)
+        assert re.search(
+            rf"{name} is left out, .*to add it, put into ~/\.ssh/config: Host {name}, HostName", first.output
+        )
     second = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", cwd=clone)
     assert second.code == 0, second.output
     assert second.output.count("No changes") == 5
@@ -87,8 +89,10 @@ def test_a_spec_by_path_and_a_plain_tmuxp_workspace(ssh_fleet: Fleet, clone: Pat
 
 @pytest.mark.parametrize(
     "fact",
-    ["tmux.Sessions", "tmux.Windows", "tmux.Panes", "tmux.Server", "sshd.Sshd", "disk.Disk", "memory.Memory"]
-    + ["load.Load", "boot.Boot", "network.Network", "processes.Processes", "host.HostState"],
+    [
+        *("tmux.Sessions", "tmux.Windows", "tmux.Panes", "tmux.Server", "sshd.Sshd", "disk.Disk", "memory.Memory"),
+        *("load.Load", "boot.Boot", "network.Network", "processes.Processes", "host.HostState"),
+    ],
 )
 def test_facts_ad_hoc(ssh_fleet: Fleet, clone: Path, fact: str) -> None:
     ssh_fleet.add("mugen")
@@ -135,12 +139,19 @@ def test_a_host_without_a_spec_says_how_to_name_one(ssh_fleet: Fleet, clone: Pat
     assert "Traceback" not in done.output
 
 
+_TMUX = """\
+#!/bin/sh
+[ "$1" = -V ] && echo 'tmux {version}' && exit
+echo '{said}' >&2; exit 1
+"""
+
+
 @pytest.mark.parametrize(
     ("tmux", "said"),
     [
         (None, "tmux is not installed on this host"),
-        ("#!/bin/sh\n[ \"$1\" = -V ] && echo 'tmux 3.1c' && exit; echo 'no server running on x' >&2; exit 1\n", "tmux 3.1c is older than 3.2a"),
-        ("#!/bin/sh\n[ \"$1\" = -V ] && echo 'tmux 3.5' && exit; echo 'protocol version mismatch (client 8, server 7)' >&2; exit 1\n", "protocol version mismatch"),
+        (_TMUX.format(version="3.1c", said="no server running on x"), "tmux 3.1c is older than 3.2a"),
+        (_TMUX.format(version="3.5", said="protocol version mismatch (client 8)"), "protocol version mismatch"),
     ],
     ids=["missing", "too old", "version skew"],
 )  # fmt: skip

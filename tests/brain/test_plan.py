@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from miyabi import spec, state
 from miyabi.drift import find_drift
@@ -83,7 +82,9 @@ def test_a_missing_window_goes_to_its_place_without_taking_the_view() -> None:
     seen = host(seen_window("x", seen_pane(2, "q"), index=3))
     [first, *_] = text(plan(SPEC, seen))
     assert first.startswith("new-window -d -t $0:0 -n w")
-    taken = host(seen_window("mine", seen_pane(9), managed=False, index=0), seen_window("x", seen_pane(2, "q"), index=3))
+    taken = host(
+        seen_window("mine", seen_pane(9), managed=False, index=0), seen_window("x", seen_pane(2, "q"), index=3)
+    )
     [first, *_] = text(plan(SPEC, taken))
     assert first.startswith("new-window -d -t $0:4 -n w")
 
@@ -110,7 +111,9 @@ def scenes(draw: st.DrawFn) -> tuple[spec.Spec, state.Host]:
             if not draw(st.booleans()):
                 continue
             dead = draw(st.booleans())
-            there.append(seen_pane(number, name, dead=dead, dead_status=draw(st.sampled_from([None, 0, 7])) if dead else None))
+            there.append(
+                seen_pane(number, name, dead=dead, dead_status=draw(st.sampled_from([None, 0, 7])) if dead else None)
+            )
             processes[number] = draw(st.sampled_from(["-bash", "run", "vim", "sh -c run"]))
             number += 1
         if there:
@@ -127,10 +130,7 @@ def test_no_plan_ends_what_runs_or_touches_what_is_not_named(
     spec_, seen = scene
     assert seen.tmux is not None
     panes = {
-        pane.pane_id: pane
-        for session in seen.tmux.sessions
-        for window_ in session.windows
-        for pane in window_.panes
+        pane.pane_id: pane for session in seen.tmux.sessions for window_ in session.windows for pane in window_.panes
     }
     lines = {process.pid: process.arguments for process in seen.processes or ()}
     for action in plan(spec_, seen, lift=lift):
@@ -148,12 +148,16 @@ def test_no_plan_ends_what_runs_or_touches_what_is_not_named(
                 assert pane.name is not None or pane.dead
                 assert pane.dead or lines[pane.pid or 0] == "-bash"
                 assert action.level > Level.L1
-            if action.level < Level.L3 and "-E" not in words and words[0] in ("select-layout", "rename-window", "swap-pane", "join-pane", "move-pane"):
+            if (
+                action.level < Level.L3
+                and "-E" not in words
+                and words[0] in ("select-layout", "rename-window", "swap-pane", "join-pane", "move-pane")
+            ):
                 human = [pane for pane in panes.values() if pane.name is None and not pane.dead]
                 assert not [pane for pane in human if _shares(seen.tmux, pane, words)]
 
 
 def _shares(tmux: state.Tmux, pane: state.Pane, words: list[str]) -> bool:
-    """Whether a human's pane is in the window that a command re-arranges; panes adopted in this run are not a human's."""
+    """Whether a human's pane is in the window that a command re-arranges; one adopted in this run is not a human's."""
     windows = [window_ for session in tmux.sessions for window_ in session.windows if pane in window_.panes]
     return any(window_.name is not None and window_.window_id in words for window_ in windows)

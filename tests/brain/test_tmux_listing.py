@@ -17,12 +17,12 @@ P|$1|@9|1|1|0|65a5,80x24,0,0,1|%25|0||1|0|||0|||w|
 D %1 9 /a b/日c
 D %2 8 /new
 P|$0
-D %3 0 
+D %3 0 {}
 D %25 1 /
 C %1 4 bash
 
 exit 0 77
-"""
+""".format("")
 
 
 def test_a_listing() -> None:
@@ -32,7 +32,13 @@ def test_a_listing() -> None:
     assert (first.name, first.session_name, first.attached, first.base_index) == ("miyabi", "mi|ya%bi", 1, 1)
     assert (second.name, second.group, second.session_name) == (None, "group", "other")
     main, codegen = first.windows
-    assert (main.window_index, main.window_name, main.name, main.zoomed, main.layout_mark) == (1, "main", None, True, "tiled x")
+    assert (main.window_index, main.window_name, main.name, main.zoomed, main.layout_mark) == (
+        1,
+        "main",
+        None,
+        True,
+        "tiled x",
+    )
     assert (codegen.name, codegen.window_name, codegen.active) == ("codegen-1", "codegen | 1", True)
     kaede, killed = codegen.panes
     assert (kaede.name, kaede.pid, kaede.dead, kaede.command, kaede.path) == ("kaede", 4711, False, "bash", "/a b/日c")

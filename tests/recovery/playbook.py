@@ -1,4 +1,4 @@
-"""The ladder of deploys/recover.py on one machine, run through pyinfra's API in this process, with all commands noted."""
+"""The ladder of deploys/recover.py on one machine, run by pyinfra's API in this process, with all commands noted."""
 
 from __future__ import annotations
 

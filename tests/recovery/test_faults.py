@@ -47,7 +47,8 @@ def panes(tmux: TmuxServer) -> dict[str, tuple[str, int]]:
     return {
         name: (pane.pane_id or "", int(pane.pane_pid or 0))
         for pane in tmux.libtmux.panes
-        if pane.pane_dead != "1" and (name := tmux.run("show-options", "-pqv", "-t", pane.pane_id or "", "@miyabi_pane"))
+        if pane.pane_dead != "1"
+        and (name := tmux.run("show-options", "-pqv", "-t", pane.pane_id or "", "@miyabi_pane"))
     }
 
 
@@ -179,9 +180,7 @@ def test_one_level_alone_leaves_the_damage_of_the_others(ssh_fleet: Fleet, built
     assert "needs L1" in done.output
 
 
-def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(
-    ssh_fleet: Fleet, built: SshHost, spec: Path
-) -> None:
+def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(ssh_fleet: Fleet, built: SshHost, spec: Path) -> None:
     healthy = {name: pane for name, pane in panes(built.tmux).items() if name != "kaede"}
     broken = {**SPEC, "sessions": yaml.safe_load(yaml.safe_dump(SPEC["sessions"]).replace(AGENT, "exit 7", 1))}
     spec.write_text(yaml.safe_dump(broken))

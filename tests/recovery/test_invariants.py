@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, note, settings, strategies as st
 
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
@@ -20,8 +19,7 @@ from tests.recovery.playbook import recover, write_spec
 # What must arrive literally in a name; formats and variables in names are refused when the spec is read.
 HOSTILE = st.lists(
     st.sampled_from(
-        ["'", '"', "$(touch pwned)", "`touch pwned`", ";", "%H", "\\", "-", "|"]
-        + ["日", "é", " ", "~", "*", "{", "}"]
+        ["'", '"', "$(touch pwned)", "`touch pwned`", ";", "%H", "\\", "-", "|", "日", "é", " ", "~", "*", "{", "}"]
     ),
     min_size=1,
     max_size=4,
@@ -89,6 +87,7 @@ class Scene:
         return [(session, window, pane, int(pid), name) for session, window, pane, pid, name in fields]
 
     def lose(self, *pane_ids: str) -> None:
+        """These panes are damaged now."""
         for pane_id in pane_ids:
             self.healthy.pop(pane_id, None)
 
