@@ -11,18 +11,12 @@ from pydantic_core import ErrorDetails
 from miyabi.errors import SpecError, SpecProblem
 from miyabi.spec_document import Document, Place, nearest, shown
 from miyabi.spec_rules import broken_rules, is_workspace
-from miyabi.spec_schema import CommandModel, CommandsBefore, PaneModel, SessionModel, SpecModel, WorkspaceModel
+from miyabi.spec_schema import SessionModel, SpecModel, WorkspaceModel
 from miyabi.spec_yaml import read_yaml
 
 _FORM = "allowed: a mapping with sessions, or a tmuxp workspace with session_name and windows"
 _NOT_HERE = "nothing: it chooses the Python code with which the tmuxp command builds, which is not run here; remove it"
 _REASONS = {"workspace_builder": _NOT_HERE, "workspace_builder_paths": _NOT_HERE}
-
-_MAPPINGS = {
-    PaneModel: "text, a list of commands, a mapping, or nothing for a blank pane",
-    CommandModel: "text, or a mapping with cmd",
-    CommandsBefore: "text, a list of commands, or a mapping with shell_command",
-}
 
 
 def read_model(file: str, content: str) -> SpecModel | WorkspaceModel:
@@ -84,7 +78,7 @@ def _allowed(kind: str, context: dict[str, Any], details: ErrorDetails, model: t
         words = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         return ", ".join(words) + nearest(details["input"], words)
     if kind == "model_type":
-        return _MAPPINGS.get(model, f"a mapping with {', '.join(model.model_fields)}")
+        return f"a mapping with {', '.join(model.model_fields)}"
     return _ALLOWED[kind].format(**context) if kind in _ALLOWED else details["msg"]
 
 

@@ -129,7 +129,7 @@ class PaneModel(Model):
 
 
 def _pane(value: object) -> object:
-    return value if isinstance(value, dict | bool) else {"shell_command": value}
+    return value if isinstance(value, dict) else {"shell_command": value}
 
 
 Pane = Annotated[

@@ -71,6 +71,12 @@ def test_numbers_keep_their_text_and_words_stay_words() -> None:
     }
 
 
+def test_a_number_without_end_stays_text() -> None:
+    document = read_yaml("f", "a: " + "9" * 6000)
+    assert document.value == {"a": "9" * 6000}
+    assert not document.problems
+
+
 def test_keys_are_the_text_that_they_are_written_as() -> None:
     assert read_yaml("f", "{yes: 1, 010: 2, ~: 3, 1.50: 4}").value == {"yes": 1, "010": 2, "~": 3, "1.50": 4}
 
