@@ -45,7 +45,7 @@ def require_specs() -> None:
     if problems:
         logger.error("--> Nothing was changed on any host, because of these specs:")
         for problem in dict.fromkeys(problems):
-            logger.error(problem)
+            logger.error(problem.replace("\n", "\n    "))
         raise SystemExit(1)
 
 
