@@ -250,7 +250,7 @@ class _Builder:
         return merged
 
     def _problem(self, place: Place, line: int, found: str, allowed: str) -> None:
-        problem = SpecProblem(self._document.file, line, place_text(place), found, allowed)
+        problems = self._document.problems
         # The same line is read again at each alias of it.
-        if problem not in self._document.problems:
-            self._document.problems.append(problem)
+        if not any(known.line == line and known.found == found for known in problems):
+            problems.append(SpecProblem(self._document.file, line, place_text(place), found, allowed))

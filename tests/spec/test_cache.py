@@ -325,6 +325,12 @@ def test_json_says_which_class_each_object_is(file: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ['{"Spec":["a","b"]}', '{"Sshd":[22]}', '{"Spec":["a","b",[{"Session":["s"]}]]}', "x"])
+def test_json_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no spec|Expecting"):
+        spec_from_json(text)
+
+
 _TEXT = st.text(max_size=8)
 _PAIRS = st.lists(st.tuples(_TEXT, _TEXT), max_size=2).map(tuple)
 _SECONDS = st.floats(0, 1e9)

@@ -13,10 +13,11 @@ from hypothesis import given, settings, strategies as st
 
 from miyabi.errors import SpecError
 from miyabi.spec_document import Document, WrittenInt, place_text, shown
-from miyabi.spec_file import LARGEST_FILE, load_spec
+from miyabi.spec_file import LARGEST_FILE, _unreadable, load_spec, resolve_spec
 from miyabi.spec_yaml import read_yaml
 
 TAGS = "allowed: no tags but !!str, !!int, !!float, !!bool and !!null; remove it"
+ONCE = "allowed: each key once; remove one of them"
 
 
 def refusal(text: str) -> str:
@@ -172,6 +173,7 @@ def test_aliases_that_explode_are_refused_at_once(form: str) -> None:
         ),
         ("? [a]\n: 1", "f:1: found a list or a mapping as a key; allowed: text as a key"),
         ("<<: 3", "f:1: <<: found no mapping to merge; allowed: a mapping or a list of them"),
+        ("a: &a {x: 1, x: 2}\nb: *a\nc: {<<: *a}", f"f:1: a.x: found the key 'x' again (first at line 1); {ONCE}"),
         (
             "a: 1\nb: !!python/object/apply:os.system [id]",
             f"f:2: found the tag tag:yaml.org,2002:python/object/apply:os.system; {TAGS}",
@@ -226,6 +228,39 @@ def test_files_that_are_no_spec(tmp_path: Path) -> None:
         refused_file(loop)
         == "found a file that cannot be read (Too many levels of symbolic links); allowed: a YAML file"
     )
+
+
+def test_a_file_that_may_not_be_read() -> None:
+    found, allowed = _unreadable(PermissionError(13, "Permission denied"))
+    assert found == "found a file that you may not read"
+    assert allowed == "allowed: a YAML file that you may read; look at its owner and mode"
+
+
+def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    for name in ("mugen.yaml", "pixel.yaml", "notes.txt"):
+        (specs / name).write_text("sessions: []")
+    (tmp_path / "own.yml").write_text("sessions: []")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert resolve_spec("mugen", specs) == specs / "mugen.yaml"
+    assert resolve_spec("own.yml", specs) == Path("own.yml")
+    assert resolve_spec("./specs/pixel.yaml", specs) == Path("specs/pixel.yaml")
+    assert resolve_spec("~/own.yml", specs) == tmp_path / "own.yml"
+    known = f"allowed: the path of a file, or a name from {specs}: mugen, pixel"
+    for reference, hint in [
+        ("mugn", "; did you mean mugen?"),
+        ("./mugen.yml", "; did you mean mugen?"),
+        ("notes", ""),
+        ("a\0", ""),
+    ]:
+        with pytest.raises(SpecError) as refused:
+            resolve_spec(reference, specs)
+        shown_as = reference if reference.isprintable() else ascii(reference)
+        assert str(refused.value) == f"{shown_as}: found no such spec; {known}{hint}"
+    with pytest.raises(SpecError, match=r"^'': found no such spec; .*: none$"):
+        resolve_spec("", tmp_path / "missing")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
