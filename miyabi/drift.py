@@ -10,6 +10,7 @@ from typing import Literal
 from typing_extensions import override
 
 from miyabi import spec, state
+from miyabi.layout import refuse_layout
 from miyabi.levels import Level
 from miyabi.match import PaneMatch, SessionMatch, WindowMatch
 from miyabi.processes import descendants
@@ -61,6 +62,10 @@ def unknown_reason(wanted: spec.Spec, seen: state.Host) -> str | None:
     """Why nothing can be said about the tmux fleet of a host; None when all that is needed is known."""
     if seen.tmux is None:
         return seen.unknown.get("tmux", "tmux was not observed")
+    layouts = {window.layout for session in wanted.sessions for window in session.windows if window.layout}
+    for layout in sorted(layouts):
+        if reason := refuse_layout(layout, seen.tmux.version):
+            return reason
     supervised = any(
         pane.supervised for session in wanted.sessions for window in session.windows for pane in window.panes
     )

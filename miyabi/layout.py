@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from miyabi.tmux_listing import version_key
+
 # Below this width, in columns, two panes side by side are too narrow to read.
 NARROW = 100
 
@@ -28,3 +30,14 @@ def resolve_layout(layout: str, panes: int, width: int = 80, height: int = 24) -
         best = _BY_PANES.get(panes, "tiled")
         return "even-vertical" if best == "even-horizontal" and not wide else best
     return layout
+
+
+def refuse_layout(layout: str, version: str) -> str | None:
+    """Why a server of tmux ``version`` must not be asked for ``layout``; None when it may.
+
+    A layout that it does not know is more than an error: the server of tmux 3.3a ends, with all that runs in it.
+    """
+    key = version_key(version)
+    if layout.endswith("-mirrored") and key is not None and key < (3, 5, ""):
+        return f"layout {layout} needs tmux 3.5, this is {version}"
+    return None

@@ -15,7 +15,7 @@ from miyabi import state
 from miyabi.build import Size
 from miyabi.climb import Climb
 from miyabi.errors import SpecError
-from miyabi.layout import resolve_layout
+from miyabi.layout import refuse_layout, resolve_layout
 from miyabi.levels import DEFAULT_BUDGETS, Level
 from miyabi.message import message_script, refuse_message
 from miyabi.shell import HOST_ENVIRONMENT
@@ -201,6 +201,9 @@ def layout(
     if found.layout_mark == f"{best} {found.layout}":
         host.noop(f"the layout of {session_name}:{window_name} is {best}")
         return
+    if reason := _refuse_layout(layout, tmux.version):
+        yield refusal(reason)
+        return
     forget(host)
     commands = [
         ("select-layout", "-t", found.window_id, best),
@@ -208,6 +211,18 @@ def layout(
         ("set-option", "-w", "-F", "-t", found.window_id, LAYOUT_OPTION, f"{best} #{{window_layout}}"),
     ]
     yield StringCommand(f"{HOST_ENVIRONMENT}; ", *map(str, client_calls([commands], server)), _separator="")
+
+
+def _refuse_layout(layout: str, version: str) -> str | None:
+    # Imports pydantic, which only those pay for who need it.
+    from pydantic_core import PydanticCustomError  # noqa: PLC0415
+
+    from miyabi.spec_values import layout as checked  # noqa: PLC0415
+
+    try:
+        return refuse_layout(checked(layout), version)
+    except PydanticCustomError as error:
+        return f"layout {layout!r}: allowed: {(error.context or {})['allowed']}"
 
 
 @operation(is_idempotent=False, idempotent_notice="A message is sent each time.")
