@@ -1,0 +1,116 @@
+"""Every operation by cases: the folders beside this file, one per operation, one file per case.
+
+A case has what is ``observed`` (see ``observed.py``), the operation's ``kwargs``, for the levels of the ladder the
+``spec``, and the ``commands`` that must follow. Those are written down without what is the same in all of them:
+
+    tmux      the commands of one tmux client call, as shell text
+    shown     those of them that the user is shown in another form, as they are shown
+    scripts   what must succeed before such a call
+    snapshot  the panes whose scrollback is kept, and how many snapshots stay
+    message   the pane, and the text as shell text
+    refuse    the reason
+    verify    the proof that follows what was done
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest import TestCase
+from unittest.mock import patch
+
+import pytest
+import yaml
+from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra_testing import operations as pyinfra_testing_operations
+from pyinfra_testing.operations import make_operation_tests
+from pyinfra_testing.util import FakeHost
+
+from miyabi.spec_file import parse_spec
+from tests.operations.observed import observed_host
+
+FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if path.is_dir() and "." in path.name)
+MINIMUM = {"change", "unknown", "injection"}
+
+# pyinfra-testing leaves closing the cases' files to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*FileIO:pytest.PytestUnraisableExceptionWarning", "ignore:unclosed file:ResourceWarning"
+)
+
+_CALL = re.compile(r"calls\(\) \{ (tmux .*?); \}; \{ said=", re.DOTALL)
+_CAPTURE = re.compile(r"capture-pane -p -J -S -\d+ -t (%\d+)")
+_KEEP = re.compile(r'\[ "\$#" -gt (\d+) \]')
+_MESSAGE = re.compile(r"send-keys -t (%\d+) -l -- (.*?) \|\| exit 1", re.DOTALL)
+_SCRIPT = re.compile(r"; \{ \( (.*?) \) && calls\(\)", re.DOTALL)
+
+
+def compact(commands: Iterable[StringCommand | FunctionCommand]) -> list[Any]:
+    """Commands as the cases have them."""
+    return [_function(each) if isinstance(each, FunctionCommand) else _text(each) for each in commands]
+
+
+def _function(command: FunctionCommand) -> Any:
+    return {"refuse": command.args[0]} if command.function.__name__ == "refuse" else command.function.__name__
+
+
+def _text(command: StringCommand) -> Any:
+    raw, shown = command.get_raw_value(), command.get_masked_value()
+    if "calls()" in raw:
+        told = {"tmux": _calls(raw)} | ({"scripts": _SCRIPT.findall(raw)} if _SCRIPT.search(raw) else {})
+        secret = [line for line in _calls(shown) if line not in told["tmux"]]
+        return told | ({"shown": secret} if secret else {})
+    if keep := _KEEP.search(raw):
+        may_fail = {"may_fail": True} if raw.startswith("( ") else {}
+        return {"snapshot": _CAPTURE.findall(raw), "keep": int(keep[1])} | may_fail
+    if sent := _MESSAGE.search(raw):
+        return {"message": sent[2], "pane": sent[1]}
+    return raw
+
+
+def _calls(text: str) -> list[str]:
+    return [command.removeprefix("tmux -u ") for call in _CALL.findall(text) for command in call.split(" \\; ")]
+
+
+@contextmanager
+def _pretending(data: dict[str, Any]) -> Iterator[None]:
+    """Let operations see what a case says is observed and wanted."""
+    seen = observed_host(data["observed"])
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for module in ("converge", "guardian", "tmux"):
+            monkeypatch.setattr(f"operations.{module}.observe", lambda _host, _spec: seen)
+        if "spec" in data:
+            text = yaml.safe_dump(data["spec"], sort_keys=False).encode()
+            wanted = parse_spec("spec.yaml", text, base_directory="~")
+            monkeypatch.setattr("operations.recovery.host_spec", lambda _host: wanted)
+        # Hosts can say something; pyinfra-testing's cannot.
+        monkeypatch.setattr(FakeHost, "log", lambda _host, _text: None, raising=False)
+        yield
+
+
+def _cases(folder: Path) -> type[TestCase]:
+    import_module(f"operations.{folder.name.partition('.')[0]}")
+    cases: Any = make_operation_tests("operations", folder.name, folder)
+    compare = cases._test
+
+    def _test(self: TestCase, test_name: str, data: dict[str, Any]) -> None:
+        with _pretending(data), patch.object(pyinfra_testing_operations, "parse_commands", compact):
+            compare(self, test_name, data)
+
+    cases._test = _test
+    return cases  # type: ignore[no-any-return]
+
+
+for _folder in FOLDERS:
+    globals()[f"Test{_folder.name}"] = _cases(_folder)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_operation_has_the_usual_cases(folder: Path) -> None:
+    module, _, name = folder.name.partition(".")
+    operation = getattr(import_module(f"operations.{module}"), name)
+    noop = {"noop"} if operation.is_idempotent else set()
+    assert {path.stem for path in folder.iterdir()} >= MINIMUM | noop
