@@ -1,7 +1,8 @@
 """Every parser against text that hosts print: the folders beside this file, one per fact, one file per case.
 
 A case has ``lines`` (what the section printed), perhaps its exit ``code`` and the fact's arguments (``arg``), and
-either the ``fact`` or, where the subject is unknown, words of the reason in ``unknown``.
+either the ``fact`` or, where the subject is unknown, words of the reason in ``unknown``. Where a fact asks for several
+sections, ``sections`` has lines and codes by the section's title.
 """
 
 from __future__ import annotations
@@ -32,9 +33,8 @@ def _cases(folder: Path) -> type[TestCase]:
     compare = cases._test
 
     def _test(self: TestCase, test_name: str, data: dict[str, Any]) -> None:
-        title = fact.section().title
-        end = f"##miyabi:end {title} {data.get('code', 0)}"
-        data["output"] = [f"##miyabi:begin {title}", *data["lines"].splitlines(), end]
+        sections = data["sections"] if "sections" in data else {fact.section().title: data}
+        data["output"] = [line for title, printed in sections.items() for line in _section(title, printed)]
         # That the text of the command does what it should is proved by running it.
         data["command"] = fact.command(**data.get("arg", {}))
         if "unknown" in data:
@@ -45,6 +45,11 @@ def _cases(folder: Path) -> type[TestCase]:
 
     cases._test = _test
     return cases  # type: ignore[no-any-return]
+
+
+def _section(title: str, printed: dict[str, Any]) -> list[str]:
+    end = f"##miyabi:end {title} {printed.get('code', 0)}"
+    return [f"##miyabi:begin {title}", *printed["lines"].splitlines(), end]
 
 
 for _folder in FOLDERS:
