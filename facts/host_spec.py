@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pyinfra.context import ctx_host
 
@@ -15,6 +15,8 @@ from miyabi.spec_file import resolve_spec
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
+
+_MEMORY = "miyabi_spec"
 
 SPECS_DIRECTORY = Path(__file__).resolve().parent.parent / "inventory" / "specs"
 
@@ -27,6 +29,12 @@ def host_spec(host: Host) -> Spec:
 
     Raises ``SpecError`` when the spec is missing or wrong, ``InventoryError`` when the host names none.
     """
+    if _MEMORY not in host.connector_data:
+        host.connector_data[_MEMORY] = _load(host)
+    return cast("Spec", host.connector_data[_MEMORY])
+
+
+def _load(host: Host) -> Spec:
     reference = host.data.get("spec")
     if reference is None:
         raise InventoryError(

@@ -14,12 +14,13 @@ from miyabi.processes import descendants
 # Characters of a command line that are told: enough to know a program by, and a fleet's answers stay small.
 ARGUMENTS_LENGTH = 400
 
-# A width in COLUMNS would cut the lines, and macOS cuts them without -ww; busybox knows no -ww. One `sed` takes out the
-# bytes that are not ASCII, what looks like the probe's own marker, and the overlong rest (a count may not exceed 255).
+# A width in COLUMNS would cut the lines, and macOS cuts them without -ww; busybox knows no -ww. `sed` takes out the
+# bytes that are not ASCII, what looks like the probe's own marker, and Linux's kernel threads, half of a usual list.
 _SCRIPT = rf"""unset COLUMNS; echo "probe $$"
 list() {{ bounded {COMMAND_TIMEOUT} ps "$@" 2>/dev/null; code=$?; [ "$code" -eq 0 ] || [ "$code" -eq 124 ]; }}
 {{ list -A -ww -o pid= -o ppid= -o args= || list -A -o pid= -o ppid= -o args= || list -o pid,ppid,args
-echo "exit $code"; }} | sed -e 's/[^ -~]/?/g' -e 's/##miyabi/# #miyabi/g' -e 's/^\(.\{{220\}}.\{{220\}}\).*/\1/'"""
+echo "exit $code"; }} | sed -e 's/[^ -~]/?/g' -e 's/##miyabi/# #miyabi/g' -e '/^ *[0-9][0-9]*  *2 \[/d' |
+cut -c 1-{ARGUMENTS_LENGTH + 40}"""
 
 _PROBE = probe_script([]).partition("\n")[0]
 _ROW = re.compile(r"^\s*(\d+)\s+(\d+)(?:\s+(.*))?$")

@@ -36,9 +36,11 @@ class Size(NamedTuple):
         return cls(int(found[1]), int(found[2])) if found else cls(80, 24)
 
 
-def mark_pane(pane: Pane, target: str) -> TmuxCommand:
-    """Give the pane at ``target`` the spec's name."""
-    return ("set-option", "-p", "-t", target, PANE_NAME_OPTION, pane.name)
+def adopt(pane: Pane, target: str) -> Iterator[TmuxCommand]:
+    """Give the pane at ``target`` the spec's name and, when it is supervised, keep its death visible."""
+    yield ("set-option", "-p", "-t", target, PANE_NAME_OPTION, pane.name)
+    if pane.supervised:
+        yield ("set-option", "-p", "-t", target, "remain-on-exit", "on")
 
 
 def typed(pane: Pane, target: str) -> Iterator[TmuxCommand]:
@@ -86,11 +88,9 @@ def split(pane: Pane, anchor: str, *, before: bool, window: str) -> Iterator[Tmu
 
 
 def _dress(pane: Pane, target: str) -> Iterator[TmuxCommand]:
-    """Mark the pane that was just made, keep its death visible when it is supervised, type when it is not."""
-    yield mark_pane(pane, target)
-    if pane.supervised:
-        yield ("set-option", "-p", "-t", target, "remain-on-exit", "on")
-    else:
+    """Make the pane that was just made the spec's, and type into it when it is a plain one."""
+    yield from adopt(pane, target)
+    if not pane.supervised:
         yield from typed(pane, target)
 
 

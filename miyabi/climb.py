@@ -10,6 +10,7 @@ from miyabi.drift import Drift, Target
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.plan import Action
+from miyabi.processes import descendants
 
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.
@@ -68,28 +69,35 @@ def outstanding(actions: Iterable[Action], drifts: Iterable[Drift]) -> tuple[Dri
     return tuple(drift for drift in drifts if targets & set(drift.target.scopes()))
 
 
-def started_pids(actions: Iterable[Action], matches: Iterable[SessionMatch]) -> frozenset[int]:
-    """The processes of the supervised panes that ``actions`` brought up."""
-    targets = {action.target for action in actions if not action.does.startswith("Adopting")}
-    return frozenset(
-        pane.seen.pid
-        for session in matches
-        for window in session.windows
-        for pane in window.panes
-        if pane.pane.supervised and pane.seen is not None and pane.seen.pid is not None and not pane.seen.dead
-        if targets & set(Target(session.session.session_name, window.window.name, pane.pane.name).scopes())
-    )
+def started_processes(
+    actions: Iterable[Action], matches: Iterable[SessionMatch], seen: state.Host, before: frozenset[int]
+) -> dict[str, frozenset[int]]:
+    """The processes that ``actions`` brought up, by the name of the supervised pane that they are in.
+
+    + before: the processes that were there already
+    """
+    targets = {action.target for action in actions}
+    started: dict[str, frozenset[int]] = {}
+    for session in matches:
+        for window in session.windows:
+            for pane in window.panes:
+                target = Target(session.session.session_name, window.window.name, pane.pane.name)
+                if pane.pane.supervised and pane.seen is not None and targets & set(target.scopes()):
+                    new = _tree(pane.seen, seen.processes or ()) - before
+                    if new:
+                        started[pane.pane.name] = new
+    return started
 
 
-def all_pids(tmux: state.Tmux | None) -> frozenset[int]:
-    """The processes of all living panes of a server."""
-    return frozenset(
-        pane.pid
-        for session in (tmux.sessions if tmux else ())
-        for window in session.windows
-        for pane in window.panes
-        if pane.pid is not None and not pane.dead
-    )
+def _tree(pane: state.Pane, processes: tuple[state.Process, ...]) -> frozenset[int]:
+    if pane.dead or pane.pid is None:
+        return frozenset()
+    return frozenset({pane.pid}) | {process.pid for process in descendants(processes, pane.pid)}
+
+
+def still_run(earlier: dict[str, frozenset[int]], now: dict[str, frozenset[int]]) -> bool:
+    """Whether in every pane something of what was started earlier still runs; agents come and go with children."""
+    return earlier.keys() == now.keys() and all(pids & now[name] for name, pids in earlier.items())
 
 
 def in_words(drifts: Iterable[Drift]) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from miyabi import state
-from miyabi.build import Size, build_session, build_window, mark_pane, pane_start, split, typed
+from miyabi.build import Size, adopt, build_session, build_window, pane_start, split, typed
 from miyabi.drift import Drift, Target
 from miyabi.layout import resolve_layout
 from miyabi.levels import Level
@@ -138,7 +138,7 @@ def _repair_pane(window: WindowMatch, seen: state.Window, match: PaneMatch, drif
         return Action(Level.L1, "Restoring pane", drift.target, drift.reason, tuple(commands))
     pane_id = match.seen.pane_id
     if drift.kind == "unmarked":
-        return Action(Level.L1, "Adopting pane", drift.target, drift.reason, (mark_pane(pane, pane_id),))
+        return Action(Level.L1, "Adopting pane", drift.target, drift.reason, tuple(adopt(pane, pane_id)))
     if drift.kind == "agent-exited":
         leave_mode = ("if-shell", "-F", "-t", pane_id, "#{pane_in_mode}", f"send-keys -t {pane_id} -X cancel")
         commands = [leave_mode, *typed(pane, pane_id)]
@@ -146,7 +146,7 @@ def _repair_pane(window: WindowMatch, seen: state.Window, match: PaneMatch, drif
     commands = [
         # A pane whose own process has ended has lost its directory: it is told again.
         ("respawn-pane", "-t", pane_id, *pane_start(pane)),
-        *([mark_pane(pane, pane_id)] if not match.marked else []),
+        *(adopt(pane, pane_id) if not match.marked else ()),
         *(() if pane.supervised else typed(pane, pane_id)),
     ]
     return Action(Level.L1, "Restarting pane", drift.target, drift.reason, tuple(commands))

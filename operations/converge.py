@@ -11,7 +11,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.host import forget, observe
 from miyabi import state as observed
-from miyabi.climb import SETTLE, Climb, all_pids, in_words, outstanding, started_pids
+from miyabi.climb import SETTLE, Climb, in_words, outstanding, started_processes, still_run
 from miyabi.drift import Drift, escalate, find_drift, unknown_reason
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
@@ -82,7 +82,8 @@ def converge(
     try:
         yield from _guard(before, wanted, actions)
         yield _act(actions, wanted.tmux, budget)
-        yield FunctionCommand(verify, (wanted, climbing, all_pids(before.tmux), started, budget), {})
+        pids = frozenset(process.pid for process in before.processes or ())
+        yield FunctionCommand(verify, (wanted, climbing, pids, started, budget), {})
     finally:
         if is_executing:
             forget(host)
@@ -132,38 +133,41 @@ def verify(
 ) -> bool:
     """Look at the host again until what the last step repaired is there, runs and has lived long enough.
 
-    + before: the processes of the panes that lived before the step
+    + before: the processes that were there before the step
     + started: when the step began, on the monotonic clock
 
     False when it does not hold within ``budget`` seconds, or what was started is dead again.
     """
     del state
     step = climb.steps[-1]
-    alive: frozenset[int] = frozenset()
+    alive: dict[str, frozenset[int]] = {}
     since = started
     while True:
         forget(host)
-        left, pids, is_final = _left(host, wanted, climb)
+        left, running, is_final = _left(host, wanted, climb, before)
         now = monotonic()
-        step.seconds, step.failure = now - started, left
-        if left is None:
-            if pids - before != alive:
-                alive, since = pids - before, now
-            if not alive or now - since >= SETTLE:
-                return True
-        elif is_final or step.seconds >= budget:
-            host.log_styled(f"{step.level.name} did not hold: {left}", fg="red")
+        if left is None and not still_run(alive, running):
+            alive, since = running, now
+        is_settled = left is None and (not alive or now - since >= SETTLE)
+        step.seconds, step.failure = now - started, None if is_settled else left or "what was started does not stay"
+        if is_settled:
+            return True
+        if is_final or step.seconds >= budget:
+            host.log_styled(f"{step.level.name} did not hold: {step.failure}", fg="red")
             return False
         sleep(SETTLE if left is None else _POLL)
 
 
-def _left(host: Host, wanted: Spec, climb: Climb) -> tuple[str | None, frozenset[int], bool]:
+def _left(
+    host: Host, wanted: Spec, climb: Climb, before: frozenset[int]
+) -> tuple[str | None, dict[str, frozenset[int]], bool]:
     """What is still wrong with what the last step was about, what it started, and whether waiting is of no use."""
     looked = look(host, wanted, climb)
     if isinstance(looked, str):
-        return looked, frozenset(), False
+        return looked, {}, False
     matches, drifts = looked
-    left = outstanding(climb.steps[-1].actions, drifts)
+    actions = climb.steps[-1].actions
+    left = outstanding(actions, drifts)
     # Dead again: what was started just now does not want to live.
     is_final = any(drift.kind == "pane-dead" for drift in left)
-    return in_words(left), started_pids(climb.steps[-1].actions, matches), is_final
+    return in_words(left), started_processes(actions, matches, observe(host, wanted), before), is_final

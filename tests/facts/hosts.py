@@ -29,7 +29,7 @@ SHELLS = {
 INSTALLED_SHELLS = [name for name, words in SHELLS.items() if shutil.which(words[0])]
 
 # What a probe may use anywhere; all else that a pretended machine has is pretended too.
-POSIX_TOOLS = ("cat", "date", "id", "od", "printf", "ps", "sed", "sh", "sleep", "tail", "tr")
+POSIX_TOOLS = ("cat", "cut", "date", "id", "od", "printf", "ps", "sed", "sh", "sleep", "tail", "tr")
 
 _SYSTEM_FOLDERS = re.compile(r"(?<![\w./}])/(?=proc/|sys/|System/|data/data/)")
 _MORE_PATH = re.compile(r'^PATH="\$PATH:.*$', re.MULTILINE)

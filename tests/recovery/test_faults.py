@@ -188,7 +188,7 @@ def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(ssh_fleet: Fleet, 
     done = recover(ssh_fleet, spec)
     assert done.code == 1, done.output
     for level in ("L1", "L2", "L3"):
-        assert f"{level} did not hold: miyabi:codegen-1.kaede exited with status 7" in done.output
+        assert f"{level} did not hold: miyabi:codegen-1.kaede exited with status 7" in done.output, done.output
     assert "L3_FULL NOT restored" in done.output
     assert "Traceback" not in done.output
     assert healthy.items() <= panes(built.tmux).items()
@@ -245,4 +245,55 @@ def test_a_session_that_a_human_made_is_adopted(ssh_fleet: Fleet, ssh_host: SshH
     assert len(after) == len(before) + 2
     assert set(panes(tmux)) == {"guardian", "kaede", "sakura", "miyabi:codegen-1.3", "miyabi:monitor.1"}
     assert "found running and adopted" in done.output
+    assert_no_changes(recover(ssh_fleet, spec))
+
+
+@pytest.fixture
+def adopted(ssh_fleet: Fleet, ssh_host: SshHost, spec: Path) -> SshHost:
+    """A host whose agent kaede was started by a human, by hand, in a shell."""
+    tmux = ssh_host.tmux
+    tmux.start("miyabi")
+    tmux.run("rename-window", "-t", "=miyabi:", "codegen-1")
+    tmux.run("send-keys", "-t", "=miyabi:", AGENT.removeprefix("exec "), "Enter")
+    wait_until(lambda: "sleep 4242" in ssh_host.machine.sh("ps -A -o args=").stdout)
+    assert recover(ssh_fleet, spec).code == 0
+    return ssh_host
+
+
+def _agent_of(host: SshHost) -> int:
+    """The pid of the agent below kaede's shell."""
+    shell = panes(host.tmux)["kaede"][1]
+    return next(iter(set(processes.descendants([shell])) - {shell}))
+
+
+def test_an_agent_that_left_its_shell_is_typed_again(ssh_fleet: Fleet, adopted: SshHost, spec: Path) -> None:
+    pane, agent = panes(adopted.tmux)["kaede"], _agent_of(adopted)
+    adopted.tmux.run("copy-mode", "-t", pane[0])
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(agent))
+    spec.write_text(spec.read_text().replace(AGENT, "sleep 4242", 1))
+    done = recover(ssh_fleet, spec)
+    assert done.code == 0, done.output
+    assert "L1 Restarting agent miyabi:codegen-1.kaede (only an idle shell is left in it)" in done.output
+    assert panes(adopted.tmux)["kaede"] == pane
+    assert _agent_of(adopted) != agent
+    assert_no_changes(recover(ssh_fleet, spec))
+
+
+def test_an_agent_that_does_not_stay_in_its_shell_gets_a_pane_of_its_own(
+    ssh_fleet: Fleet, adopted: SshHost, spec: Path
+) -> None:
+    before = panes(adopted.tmux)
+    agent = _agent_of(adopted)
+    # In an interactive shell it lives long enough to be seen; only as the pane's own process it stays.
+    spec.write_text(spec.read_text().replace(AGENT, "case $- in *i*) sleep 1;; *) exec sleep 4242;; esac", 1))
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(agent))
+    done = recover(ssh_fleet, spec)
+    assert done.code == 0, done.output
+    assert "L1 did not hold" in done.output
+    assert "L2_SESSION restored" in done.output
+    after = panes(adopted.tmux)
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == {"kaede"}
     assert_no_changes(recover(ssh_fleet, spec))
