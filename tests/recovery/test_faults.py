@@ -297,3 +297,40 @@ def test_an_agent_that_does_not_stay_in_its_shell_gets_a_pane_of_its_own(
     assert after.keys() == before.keys()
     assert {name for name in after if after[name] != before[name]} == {"kaede"}
     assert_no_changes(recover(ssh_fleet, spec))
+
+
+def test_a_host_that_ssh_cannot_reach_stops_no_other(ssh_fleet: Fleet, spec: Path) -> None:
+    away, here = ssh_fleet.add("pixel"), ssh_fleet.add("mugen")
+    away.stop_sshd()
+    done = recover(ssh_fleet, spec)
+    assert done.code == 1, done.output
+    assert "[mugen] L3_FULL restored" in done.output
+    assert "[pixel] not reached by ssh: nothing is known or changed" in done.output
+    assert "kaede" in panes(here.tmux)
+    assert "Traceback" not in done.output
+
+
+def test_the_snapshot_keeps_what_was_on_the_screens(ssh_fleet: Fleet, built: SshHost, spec: Path) -> None:
+    built.tmux.run("send-keys", "-t", panes(built.tmux)["guardian"][0], "remember me", "Enter")
+    wait_until(lambda: "remember me" in screen(built.tmux, panes(built.tmux)["guardian"][0]))
+    _kill_two_of_three(built.tmux)
+    assert recover(ssh_fleet, spec).code == 0
+    [snapshot] = (built.home / ".local/state/miyabi/snapshots").iterdir()
+    assert "remember me" in "".join(path.read_text() for path in snapshot.glob("pane-*.txt"))
+    assert "codegen-1" in (snapshot / "listing").read_text()
+    assert snapshot.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in snapshot.iterdir()} == {0o600}
+
+
+def test_the_setup_script_runs_when_l3_acted_and_only_then(ssh_fleet: Fleet, ssh_host: SshHost, spec: Path) -> None:
+    script = ssh_host.home / "set up.sh"
+    script.write_text('#!/bin/sh\necho "$1" >>"$HOME/setup-ran"\n')
+    script.chmod(0o755)
+    recovery = {"setup_script": "'~/set up.sh' 'it is $HOME'"}
+    spec.write_text(yaml.safe_dump({"sessions": SPEC["sessions"], "recovery": recovery}))
+    assert recover(ssh_fleet, spec).code == 0
+    ran = ssh_host.home / "setup-ran"
+    assert ran.read_text() == f"it is {ssh_host.home}\n"
+    _kill_window(ssh_host.tmux)
+    assert recover(ssh_fleet, spec).code == 0
+    assert ran.read_text().count("\n") == 1
