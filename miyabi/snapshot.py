@@ -26,7 +26,7 @@ def snapshot_script(
 
     A snapshot is a folder in ``~/.local/state/miyabi/snapshots`` with ``listing`` (sessions, windows, panes, layouts),
     ``pane-N.txt`` and ``spec``. It is written beside its place, checked and then renamed: there is never half of one,
-    and an empty one never replaces a good one.
+    and an empty one never replaces a good one. What a killed one has left is removed a day later.
     """
     formats = " \\; ".join(
         [f"list-sessions -F {shlex.quote(SESSION_FORMAT)}"]
@@ -49,4 +49,5 @@ sync "$new"/* 2>/dev/null || sync
 done="$base/$(date -u +%Y%m%dT%H%M%SZ)-${{new##*.}}"
 mv "$new" "$done" || exit 1
 echo "$done"
+find "$base" -name '.new.*' -prune -mtime +0 -exec rm -rf {{}} + 2>/dev/null
 set -- "$base"/2*; while [ "$#" -gt {keep} ]; do rm -rf "$1"; shift; done"""
