@@ -55,7 +55,7 @@ def write_spec(folder: Path, spec: Mapping[str, Any]) -> Path:
 def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3") -> Run:
     """Run the ladder on ``machine`` as deploys/recover.py does."""
     run = Run()
-    with _on(machine), _noting(run), pytest.MonkeyPatch.context() as patch:
+    with on(machine), noting(run), pytest.MonkeyPatch.context() as patch:
         patch.setattr(converge, "SETTLE", SETTLE)
         patch.setattr(converge, "_POLL", 0.05)
         state = State(Inventory((["@local"], {"spec": str(spec)})), Config(), check_for_changes=False)
@@ -78,7 +78,7 @@ def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3") -> Run:
 
 
 @contextmanager
-def _on(machine: Machine) -> Iterator[None]:
+def on(machine: Machine) -> Iterator[None]:
     """Let pyinfra's local connector work on ``machine``."""
     before, folder = dict(os.environ), Path.cwd()
     os.environ.clear()
@@ -93,7 +93,7 @@ def _on(machine: Machine) -> Iterator[None]:
 
 
 @contextmanager
-def _noting(run: Run) -> Iterator[None]:
+def noting(run: Run) -> Iterator[None]:
     execute = LocalConnector.run_shell_command
 
     def noting(self: LocalConnector, command: Any, *args: Any, **kwargs: Any) -> Any:
