@@ -170,16 +170,19 @@ def _put_back(window: WindowMatch, seen: state.Window, match: PaneMatch) -> list
     anchor, before = _anchor(window, seen, match)
     active = next((pane.pane_id for pane in seen.panes if pane.active), anchor)
     layout = _layout(window, seen, len(seen.panes) + sum(pane.seen is None for pane in window.panes))
-    commands = [
+    return [
         # A layout with a large main pane leaves no room for a split; it is applied again at once.
         *([_room(window, seen, anchor, Level.L1)] if layout else []),
         *split(match.pane, anchor, before=before, window=seen.window_id),
         *layout,
-        ("select-pane", "-t", active),
+        *_look_at(seen, active),
     ]
-    if seen.zoomed:
-        commands.append(("resize-pane", "-Z", "-t", active))
-    return commands
+
+
+def _look_at(seen: state.Window, pane_id: str) -> list[TmuxCommand]:
+    """Make a pane the active one again, as large as it was: every split ends a zoom."""
+    zoom: list[TmuxCommand] = [("resize-pane", "-Z", "-t", pane_id)] if seen.zoomed else []
+    return [("select-pane", "-t", pane_id), *zoom]
 
 
 def _is_shared(window: WindowMatch, seen: state.Window) -> bool:
@@ -224,6 +227,6 @@ def _rebuild_window(
     commands += _layout(window, seen, len(seen.panes) + len(damaged) - len(closes))
     active = next((pane.pane_id for pane in seen.panes if pane.active), None)
     if active is not None and active not in closes:
-        commands.append(("select-pane", "-t", active))
+        commands += _look_at(seen, active)
     reason = "; ".join(f"{drift.target}: {drift.reason}" for _, drift in damaged)
     return Action(level, "Rebuilding window", target, reason, tuple(commands), closes=tuple(closes))

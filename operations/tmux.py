@@ -209,6 +209,7 @@ def layout(
         ("select-layout", "-t", found.window_id, best),
         # What came of it is kept, so that the next run can tell whether it still is so.
         ("set-option", "-w", "-F", "-t", found.window_id, LAYOUT_OPTION, f"{best} #{{window_layout}}"),
+        *(("resize-pane", "-Z", "-t", pane.pane_id) for pane in found.panes if found.zoomed and pane.active),
     ]
     yield StringCommand(f"{HOST_ENVIRONMENT}; ", *map(str, client_calls([commands], server)), _separator="")
 
