@@ -45,12 +45,6 @@ def attached(tmux: TmuxServer, session: str, columns: int = 120, rows: int = 40)
 
 def view(tmux: TmuxServer, client: str) -> str:
     """What a client looks at: session, window, pane, and whether that is zoomed."""
-    return tmux.run(
-        "display-message",
-        "-p",
-        "-c",
-        client,
-        "-t",
-        client,
-        "#{session_name} #{window_id} #{pane_id} #{window_zoomed_flag}",
-    )
+    shown = "#{client_tty} #{session_name} #{window_id} #{pane_id} #{window_zoomed_flag}"
+    [found] = [line for line in tmux.run("list-clients", "-F", shown).splitlines() if line.startswith(f"{client} ")]
+    return found

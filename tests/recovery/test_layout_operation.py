@@ -69,6 +69,15 @@ def test_a_layout_is_applied_again_when_panes_came_or_a_border_moved(
     assert operate(machine, operations.layout, **arguments).commands == []
 
 
+def test_a_pane_that_fills_its_window_still_does(machine: Machine, tmux_server: TmuxServer) -> None:
+    _window_of(tmux_server, 3)
+    tmux_server.run("resize-pane", "-Z", "-t", "=main:0.1")
+    arguments = {"session_name": "main", "window_name": "w", "layout": "tiled"}
+    assert operate(machine, operations.layout, **arguments).commands
+    assert tmux_server.run("display-message", "-p", "-t", "=main:0", "#{window_zoomed_flag} #{pane_index}") == "1 1"
+    assert operate(machine, operations.layout, **arguments).commands == []
+
+
 def test_a_layout_follows_the_size_of_the_client_that_looks_at_it(machine: Machine, tmux_server: TmuxServer) -> None:
     tmux_server.start("main", "sleep 1000")
     tmux_server.run("rename-window", "-t", "=main:0", "w")
