@@ -33,7 +33,7 @@ class Climb:
     def begin(self, level: Level, actions: Sequence[Action], drifts: Iterable[Drift]) -> Step:
         """Remember that ``level`` is about to act on what ``actions`` are about."""
         targets = {action.target for action in actions}
-        self.attempts |= {target: level for target in targets if repairs(actions, target)}
+        self.attempts |= {action.target: level for action in actions if not action.adopts}
         self.attempts |= {
             drift.target: level
             for drift in drifts
@@ -56,11 +56,6 @@ class Step:
     actions: tuple[Action, ...]
     seconds: float = 0.0
     failure: str | None = "it was cut short"
-
-
-def repairs(actions: Iterable[Action], target: Target) -> bool:
-    """Whether an action on ``target`` does more than to give it its name."""
-    return any(action.target == target and not action.does.startswith("Adopting") for action in actions)
 
 
 def outstanding(actions: Iterable[Action], drifts: Iterable[Drift]) -> tuple[Drift, ...]:
@@ -109,7 +104,7 @@ def summary(climb: Climb) -> str:
     """One line about a host's run: the level reached, what was affected, whether it was restored, and the seconds."""
     left = climb.left
     actions = [action for step in climb.steps for action in step.actions]
-    repaired = [action for action in actions if repairs(actions, action.target)]
+    repaired = [action for action in actions if not action.adopts]
     parts: list[str] = []
     if repaired:
         level = max(action.level for action in repaired)

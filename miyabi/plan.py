@@ -31,6 +31,7 @@ class Action:
     + target: to what
     + reason: because of which drift
     + commands: the tmux commands, to be run together
+    + adopts: whether it does no more than to give its target the spec's name
     + closes: the ids of the panes that it closes
     + before: a script to run on the host first, with its working directory; the action is left out when it fails
     """
@@ -40,6 +41,7 @@ class Action:
     target: Target
     reason: str
     commands: tuple[TmuxCommand, ...]
+    adopts: bool = False
     closes: tuple[str, ...] = ()
     before: tuple[str, str | None] | None = None
 
@@ -84,7 +86,7 @@ def _session_actions(match: SessionMatch, context: _Context) -> Iterator[Action]
         return
     if drift is not None and drift.kind == "unmarked":
         option = ("set-option", "-t", f"{match.seen.session_id}:", SESSION_NAME_OPTION, target.session)
-        yield Action(context.level, "Adopting session", target, drift.reason, (option,))
+        yield Action(context.level, "Adopting session", target, drift.reason, (option,), adopts=True)
     context.taken = {window.window_index for window in match.seen.windows}
     previous = match.seen.base_index - 1
     for window in match.windows:
@@ -112,7 +114,7 @@ def _window_actions(
         return
     if drift is not None and drift.kind == "unmarked":
         option = ("set-option", "-w", "-t", match.seen.window_id, WINDOW_NAME_OPTION, match.window.name)
-        yield Action(context.level, "Adopting window", target, drift.reason, (option,))
+        yield Action(context.level, "Adopting window", target, drift.reason, (option,), adopts=True)
     damaged = [
         (pane, drift)
         for pane in match.panes
@@ -138,7 +140,7 @@ def _repair_pane(window: WindowMatch, seen: state.Window, match: PaneMatch, drif
         return Action(Level.L1, "Restoring pane", drift.target, drift.reason, tuple(commands))
     pane_id = match.seen.pane_id
     if drift.kind == "unmarked":
-        return Action(Level.L1, "Adopting pane", drift.target, drift.reason, tuple(adopt(pane, pane_id)))
+        return Action(Level.L1, "Adopting pane", drift.target, drift.reason, tuple(adopt(pane, pane_id)), adopts=True)
     if drift.kind == "agent-exited":
         leave_mode = ("if-shell", "-F", "-t", pane_id, "#{pane_in_mode}", f"send-keys -t {pane_id} -X cancel")
         commands = [leave_mode, *typed(pane, pane_id)]
