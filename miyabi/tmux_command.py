@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -22,15 +23,22 @@ _ONCE_MORE = (
 )
 
 
+# tmux leaves every # in front of a [ as it is: that is a style, for later.
+_FORMAT_SIGNS = re.compile(r"#+(?![#\[])")
+
+
 def unformatted(text: str | HostText) -> str | HostText:
     """The text for an argument in which tmux expands formats: ``#{...}`` and ``#(...)`` lose their meaning."""
-    return HostText(text.text.replace("#", "##")) if isinstance(text, HostText) else text.replace("#", "##")
+    plain = text.text if isinstance(text, HostText) else text
+    doubled = _FORMAT_SIGNS.sub(lambda signs: signs[0] * 2, plain)
+    return HostText(doubled) if isinstance(text, HostText) else doubled
 
 
 def client_calls(commands: Iterable[Sequence[TmuxCommand]], server: TmuxServer) -> list[Part]:
     """The shell text that runs ``commands`` by one tmux client call, in parts of which the secret ones are masked.
 
-    + commands: groups of tmux commands; what is too long for one call is cut between two groups, never inside one
+    + commands: groups of tmux commands; what is too long for one call is cut between two groups, never inside one, and a
+      session that comes first, and so may start the server, is made by a call of its own
     + server: the server to talk to, started with its configuration when it does not run
 
     A server that is just going away makes the call fail with "server exited unexpectedly": it is tried once more.
@@ -62,11 +70,16 @@ def _batches(groups: Iterable[Sequence[TmuxCommand]]) -> list[list[TmuxCommand]]
     batches: list[list[TmuxCommand]] = []
     size = MESSAGE_LIMIT
     for group in groups:
-        length = sum(len(_plain(word).encode()) + 1 for command in group for word in command)
+        commands = group
+        if not batches and commands[0][0] == "new-session":
+            # A server shows the command line of the call that started it for as long as it lives, values and all.
+            batches.append([commands[0]])
+            commands = commands[1:]
+        length = sum(len(_plain(word).encode()) + 1 for command in commands for word in command)
         if size + length > MESSAGE_LIMIT:
             batches.append([])
             size = 0
-        batches[-1].extend(group)
+        batches[-1].extend(commands)
         size += length
     return batches
 
