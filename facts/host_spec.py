@@ -45,7 +45,20 @@ def _load(host: Host) -> Spec:
     base = str(path.resolve().parent) if _is_local(host) else "~"
     spec = cached_spec(path, base)
     server = host.data.get("tmux")
-    return spec if server is None else replace(spec, tmux=TmuxServer(**server))
+    return spec if server is None else replace(spec, tmux=_server(host, server))
+
+
+def _server(host: Host, server: object) -> TmuxServer:
+    keys = TmuxServer.__dataclass_fields__.keys()
+    if (
+        not isinstance(server, dict)
+        or server.keys() - keys
+        or not all(isinstance(each, str) for each in server.values())
+    ):
+        raise InventoryError(
+            f"{host.name}: its data's tmux is {server!r}; allowed: a dict of text with {' and '.join(keys)}"
+        )
+    return TmuxServer(**server)
 
 
 def managed_socket() -> str | None:

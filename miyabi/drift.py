@@ -60,6 +60,8 @@ class Drift:
 
 def unknown_reason(wanted: spec.Spec, seen: state.Host) -> str | None:
     """Why nothing can be said about the tmux fleet of a host; None when all that is needed is known."""
+    if not wanted.sessions:
+        return None
     if seen.tmux is None:
         return seen.unknown.get("tmux", "tmux was not observed")
     layouts = {window.layout for session in wanted.sessions for window in session.windows if window.layout}

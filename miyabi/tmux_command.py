@@ -37,8 +37,8 @@ def unformatted(text: str | HostText) -> str | HostText:
 def client_calls(commands: Iterable[Sequence[TmuxCommand]], server: TmuxServer) -> list[Part]:
     """The shell text that runs ``commands`` by one tmux client call, in parts of which the secret ones are masked.
 
-    + commands: groups of tmux commands; what is too long for one call is cut between two groups, never inside one, and a
-      session that comes first, and so may start the server, is made by a call of its own
+    + commands: groups of tmux commands; what is too long for one call is cut between two groups, never inside one, and
+      a session that comes first, and so may start the server, is made by a call of its own
     + server: the server to talk to, started with its configuration when it does not run
 
     A server that is just going away makes the call fail with "server exited unexpectedly": it is tried once more.

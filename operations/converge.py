@@ -43,10 +43,11 @@ def look(
     """What is there and what is wrong with it, or why that is unknown; ``climb`` remembers the answer."""
     seen = observe(host, wanted)
     reason = unknown_reason(wanted, seen)
-    if reason is not None or seen.tmux is None:
+    if reason is not None:
         climb.left = f"the tmux fleet is unknown, nothing is changed: {reason}"
         return climb.left
-    matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes)
+    # Only a spec without sessions does without tmux.
+    matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     drifts = escalate(find_drift(matches, seen), climb.attempts)
     climb.left = in_words(drifts)
     return matches, drifts

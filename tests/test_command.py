@@ -172,3 +172,41 @@ def test_a_tmux_that_cannot_be_used(ssh_fleet: Fleet, clone: Path, tmux: str | N
     assert said in done.output
     assert "Traceback" not in done.output
     assert host.tmux.pid() is None
+
+
+def test_a_spec_without_sessions_needs_no_tmux_and_changes_nothing(ssh_fleet: Fleet, clone: Path) -> None:
+    (clone / "inventory" / "specs" / "control.yaml").write_text("limits: {disk: {warning: 80%}}\n")
+    done = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", cwd=clone)
+    assert done.code == 0, done.output
+    assert "[@local] healthy, nothing to do" in done.output
+
+
+def test_environment_values_are_masked_in_output(ssh_fleet: Fleet, clone: Path) -> None:
+    value = "hunter2 $HOME"
+    windows = [{"window_name": "w", "panes": [{"environment": {"TOKEN": value}}]}]
+    spec = {"sessions": [{"session_name": "s", "environment": {"KEY": value}, "windows": windows}]}
+    (clone / "inventory" / "specs" / "control.yaml").write_text(yaml.safe_dump(spec))
+    done = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "-vvv", "--debug", cwd=clone)
+    assert done.code == 0, done.output
+    assert "TOKEN=" in done.output
+    assert "hunter2" not in done.output
+    assert ssh_fleet.control_tmux.run("show-environment", "-t", "=s:", "KEY").startswith("KEY=hunter2 /")
+
+
+@pytest.mark.parametrize("data", ['{"socket": "x"}', "x", '{"socket_name": 1}'])
+def test_a_wrong_tmux_server_in_a_hosts_data_is_refused(ssh_fleet: Fleet, clone: Path, data: str) -> None:
+    arguments = ("--data", "spec=control", "--data", f"tmux={data}")
+    done = ssh_fleet.pyinfra("@local", "deploys/recover.py", "-y", *arguments, cwd=clone)
+    assert done.code == 1, done.output
+    assert "@local: its data's tmux is" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_server_of_its_own_by_the_hosts_data(ssh_fleet: Fleet, clone: Path) -> None:
+    arguments = ("--data", "spec=control", "--data", 'tmux={"socket_name": "own"}')
+    done = ssh_fleet.pyinfra("@local", "deploys/recover.py", "-y", *arguments, cwd=clone)
+    assert done.code == 0, done.output
+    assert ssh_fleet.control_tmux.pid() is None
+    asked = ssh_fleet.pyinfra("@local", "fact", "facts.tmux.Sessions", *arguments, cwd=clone)
+    assert '"small"' in asked.output
+    ssh_fleet.control.run("tmux", "-L", "own", "kill-server")

@@ -143,6 +143,10 @@ def test_processes_are_needed_only_for_supervised_panes() -> None:
     assert unknown_reason(wanted(window("w", plain("p"))), seen) is None
 
 
+def test_a_spec_without_sessions_needs_no_tmux() -> None:
+    assert unknown_reason(spec.Spec("spec.yaml", "digest"), state.Host(unknown={"tmux": "not installed"})) is None
+
+
 def test_what_did_not_hold_climbs_with_everything_inside_it() -> None:
     seen = host(seen_window("w", seen_pane(0, "kaede", dead=True, dead_status=7), seen_pane(1, "p")))
     assert seen.tmux is not None

@@ -71,3 +71,10 @@ def test_secrets_are_parts_of_their_own() -> None:
     parts = client_calls([[("set-environment", "K", Secret(HostText("top$x secret")))]], TmuxServer())
     assert [part for part in parts if isinstance(part, Secret)] == [Secret(HostText("top$x secret"))]
     assert "secret" not in "".join(part for part in parts if isinstance(part, str))
+
+
+def test_the_call_that_starts_a_server_carries_nothing_else() -> None:
+    group = [("new-session", "-d", "-s", "s"), ("set-environment", "K", Secret(HostText("v"))), ("new-window",)]
+    first, second = _text(client_calls([group, [("new-session", "-s", "t")]], TmuxServer())).split(" && ")
+    assert first.startswith("calls() { tmux -u new-session -d -s s; }")
+    assert second.startswith("calls() { tmux -u set-environment K v \\; new-window \\; new-session -s t; }")
