@@ -42,6 +42,8 @@ if command -v base64 >/dev/null; then encoded() {{ echo base64; base64; }}; else
 
 
 def _parse(lines: list[str]) -> Tmux:
+    if not lines:
+        raise ParseError("tmux printed nothing")
     encoding, *body = lines
     if encoding == "plain":
         return parse_listing("\n".join(body))

@@ -58,22 +58,26 @@ class Drift:
     reason: str
 
 
-def unknown_reason(wanted: spec.Spec, seen: state.Host) -> str | None:
-    """Why nothing can be said about the tmux fleet of a host; None when all that is needed is known."""
+def reason_to_refuse(wanted: spec.Spec, seen: state.Host) -> str | None:
+    """Why nothing may be done to the tmux fleet of a host; None when all that is needed is known, and can be done."""
     if not wanted.sessions:
         return None
     if seen.tmux is None:
-        return seen.unknown.get("tmux", "tmux was not observed")
+        return _unknown(seen.unknown.get("tmux", "tmux was not observed"))
     layouts = {window.layout for session in wanted.sessions for window in session.windows if window.layout}
     for layout in sorted(layouts):
         if reason := refuse_layout(layout, seen.tmux.version):
-            return reason
+            return f"nothing is changed: {reason}"
     supervised = any(
         pane.supervised for session in wanted.sessions for window in session.windows for pane in window.panes
     )
     if supervised and seen.processes is None:
-        return f"processes: {seen.unknown.get('processes', 'not observed')}"
+        return _unknown(f"processes: {seen.unknown.get('processes', 'not observed')}")
     return None
+
+
+def _unknown(reason: str) -> str:
+    return f"the tmux fleet is unknown, nothing is changed: {reason}"
 
 
 def find_drift(matches: Iterable[SessionMatch], seen: state.Host) -> tuple[Drift, ...]:

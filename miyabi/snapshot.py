@@ -46,7 +46,8 @@ trap 'rm -rf "$new"' EXIT; trap 'exit 1' HUP INT TERM
 printf '%s\\n' {shlex.quote(digest)} >"$new/spec" || exit 1
 [ -s "$new/listing" ] && [ -s "$new/spec" ] || {{ echo 'the snapshot came out empty' >&2; exit 1; }}
 sync "$new"/* 2>/dev/null || sync
-done="$base/$(date -u +%Y%m%dT%H%M%SZ)-${{new##*.}}"
+stamp=$(date -u +%Y%m%dT%H%M%SZ); set -- "$base/$stamp"-*; [ -e "$1" ] || shift
+done="$base/$stamp-$#-${{new##*.}}"
 mv "$new" "$done" || exit 1
 echo "$done"
 find "$base" -name '.new.*' -prune -mtime +0 -exec rm -rf {{}} + 2>/dev/null

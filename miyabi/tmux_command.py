@@ -15,10 +15,11 @@ Part: TypeAlias = str | Secret
 # A client sends its command line in one message of 16 KiB; longer ones are refused with "command too long".
 MESSAGE_LIMIT = 12_000
 
-# Runs `calls`, again when the server was just going away, and shows what a failure said.
+# Runs `calls`, again when the server was just going away, and shows what a failure said. A session that is there
+# already was made by the user's configuration, which a server reads when it starts: what it lacks is seen afterwards.
 _ONCE_MORE = (
-    "{ said=$(calls 2>&1) || "
-    "{ case $said in *'server exited'*|*'lost server'*) sleep 0.3; said=$(calls 2>&1);; *) false;; esac; } || "
+    "{ said=$(calls 2>&1) || { case $said in *'server exited'*|*'lost server'*) sleep 0.3; said=$(calls 2>&1);; "
+    "*'duplicate session'*) ;; *) false;; esac; } || "
     "{ printf '%s\\n' \"$said\" >&2; false; }; }"
 )
 

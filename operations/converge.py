@@ -12,7 +12,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from facts.host import forget, observe
 from miyabi import state as observed
 from miyabi.climb import SETTLE, Climb, in_words, outstanding, started_processes, still_run
-from miyabi.drift import Drift, escalate, find_drift, unknown_reason
+from miyabi.drift import Drift, escalate, find_drift, reason_to_refuse
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
 from miyabi.plan import Action, make_plan
@@ -42,10 +42,10 @@ def look(
 ) -> tuple[tuple[SessionMatch, ...], tuple[Drift, ...]] | str:
     """What is there and what is wrong with it, or why that is unknown; ``climb`` remembers the answer."""
     seen = observe(host, wanted)
-    reason = unknown_reason(wanted, seen)
+    reason = reason_to_refuse(wanted, seen)
     if reason is not None:
-        climb.left = f"the tmux fleet is unknown, nothing is changed: {reason}"
-        return climb.left
+        climb.left = reason
+        return reason
     # Only a spec without sessions does without tmux.
     matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     drifts = escalate(find_drift(matches, seen), climb.attempts)
@@ -83,11 +83,27 @@ def converge(
     try:
         yield from _guard(before, wanted, actions)
         yield _act(actions, wanted.tmux, budget)
+        if before.tmux is not None and not before.tmux.running:
+            yield from _fill_in(host, wanted, climbing, budget)
         pids = frozenset(process.pid for process in before.processes or ())
         yield FunctionCommand(verify, (wanted, climbing, pids, started, budget), {})
     finally:
         if is_executing:
             forget(host)
+
+
+def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator[PyinfraCommand]:
+    """What is missing in sessions that the user's configuration made itself when the server was started."""
+    forget(host)
+    seen = observe(host, wanted)
+    if reason_to_refuse(wanted, seen) is None and seen.tmux is not None:
+        matches = match_sessions(wanted, seen.tmux, seen.processes)
+        actions = plan_levels(Level.L1, Level.L2, Level.L3)(matches, find_drift(matches, seen))
+        if actions and any(session.name is None for session in seen.tmux.sessions):
+            for action in actions:
+                host.log(str(action))
+            climb.steps[-1].actions += actions
+            yield _act(actions, wanted.tmux, budget)
 
 
 def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Generator[PyinfraCommand]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from miyabi import spec, state
-from miyabi.drift import Target, escalate, find_drift, unknown_reason
+from miyabi.drift import Target, escalate, find_drift, reason_to_refuse
 from miyabi.levels import Level
 from miyabi.match import match_sessions
 from tests.brain.fleet_state import agent, host, plain, seen_pane, seen_window, wanted, window
@@ -135,16 +135,17 @@ def test_a_pane_beside_managed_ones_is_never_adopted() -> None:
     ],
 )
 def test_what_is_needed_must_be_known(seen: state.Host, reason: str | None) -> None:
-    assert unknown_reason(ONE_AGENT, seen) == reason
+    expected = None if reason is None else f"the tmux fleet is unknown, nothing is changed: {reason}"
+    assert reason_to_refuse(ONE_AGENT, seen) == expected
 
 
 def test_processes_are_needed_only_for_supervised_panes() -> None:
     seen = state.Host(tmux=state.Tmux("3.3a", running=False), unknown={"processes": "no ps"})
-    assert unknown_reason(wanted(window("w", plain("p"))), seen) is None
+    assert reason_to_refuse(wanted(window("w", plain("p"))), seen) is None
 
 
 def test_a_spec_without_sessions_needs_no_tmux() -> None:
-    assert unknown_reason(spec.Spec("spec.yaml", "digest"), state.Host(unknown={"tmux": "not installed"})) is None
+    assert reason_to_refuse(spec.Spec("spec.yaml", "digest"), state.Host(unknown={"tmux": "not installed"})) is None
 
 
 def test_what_did_not_hold_climbs_with_everything_inside_it() -> None:

@@ -227,3 +227,17 @@ def test_a_zoomed_window_stays_zoomed(
         assert seen.endswith(" 1")
         converged(machine, tmux_server, path, all_pids(tmux_server))
         assert view(tmux_server, client) == seen
+
+
+def test_sessions_that_the_configuration_makes_itself_are_filled_in_by_the_same_run(
+    machine: Machine, tmux_server: TmuxServer
+) -> None:
+    windows = [{"window_name": "one", "panes": [None, {"shell_command": "exec sleep 999", "restart": "always"}]}]
+    sessions = [{"session_name": name, "windows": windows} for name in ("s", "t")]
+    tmux_server.configure("new-session -d -s s -n one\n")
+    path = write_spec(machine.root, {"sessions": sessions})
+    first = recover(machine, path)
+    assert not first.failed, first
+    listed = tmux_server.run("list-panes", "-a", "-F", "#{session_name}:#{window_name} #{@miyabi_pane}").splitlines()
+    assert sorted(listed) == ["s:one s:one.1", "s:one s:one.2", "t:one t:one.1", "t:one t:one.2"]
+    assert recover(machine, path).commands == []
