@@ -2,9 +2,30 @@
 
 from pathlib import Path
 
-from pyinfra_cli.util import PYTHON_CODES
+import click
+from pyinfra import logger
+from pyinfra_cli.inventory import _resolves_to_host
+from pyinfra_cli.util import PYTHON_CODES, try_import_module_attribute
 
 # `pyinfra inventory` names a folder, which pyinfra would try to open as a file: it gets the folder's own code instead.
 _INVENTORY = Path(__file__).parent / "inventory" / "__init__.py"
 for _name in ("inventory", "inventory/", "./inventory", "./inventory/"):
     PYTHON_CODES[_name] = compile(_INVENTORY.read_text(encoding="utf-8"), str(_INVENTORY), "exec")
+
+
+def _refuse_unknown_inventory(name: str, data: tuple[str, ...]) -> None:
+    """End the run when there is no such inventory and no such host: pyinfra would succeed with nobody to work on."""
+    is_list = "," in name or "@" in name or any(each.startswith("ssh_hostname=") for each in data)
+    if is_list or Path(name).exists() or try_import_module_attribute(name, raise_for_none=False) is not None:
+        return
+    if name.endswith(".py") or not _resolves_to_host(name):
+        logger.error(
+            f"--> {name}: no such inventory file, and no host that ssh knows on this machine; the whole fleet is "
+            f"'inventory'; to add a host, put into ~/.ssh/config: Host {name}, HostName ADDRESS, User NAME"
+        )
+        raise SystemExit(1)
+
+
+_context = click.get_current_context(silent=True)
+if _context is not None and _context.params.get("inventory"):
+    _refuse_unknown_inventory(_context.params["inventory"], _context.params.get("data") or ())

@@ -210,3 +210,33 @@ def test_a_server_of_its_own_by_the_hosts_data(ssh_fleet: Fleet, clone: Path) ->
     asked = ssh_fleet.pyinfra("@local", "fact", "facts.tmux.Sessions", *arguments, cwd=clone)
     assert '"small"' in asked.output
     ssh_fleet.control.run("tmux", "-L", "own", "kill-server")
+
+
+@pytest.mark.parametrize("inventory", ["nosuchhost", "inventory/nosuch.py", "nosuch.invalid"])
+def test_an_unknown_host_is_an_error(ssh_fleet: Fleet, clone: Path, inventory: str) -> None:
+    done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y", "--data", "spec=control", cwd=clone)
+    assert done.code == 1, done.output
+    assert f"{inventory}: no such inventory file, and no host that ssh knows on this machine" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_any_host_that_ssh_knows_needs_no_inventory(ssh_fleet: Fleet, clone: Path) -> None:
+    ssh_fleet.add("elsewhere")
+    done = ssh_fleet.pyinfra("elsewhere", "deploys/recover.py", "-y", "--data", "spec=control", cwd=clone)
+    assert done.code == 0, done.output
+    assert "[elsewhere] L3_FULL restored" in done.output
+
+
+def test_a_run_inside_tmux_works_on_the_default_server_all_the_same(ssh_fleet: Fleet, clone: Path) -> None:
+    control = ssh_fleet.control
+    control.run("tmux", "-L", "outer", "new-session", "-d", "-s", "outer")
+    control.environment["TMUX"] = f"{ssh_fleet.control_tmux.socket_path.parent / 'outer'},1,0"
+    for expected in ("L3_FULL restored", "healthy, nothing to do"):
+        done = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", cwd=clone)
+        assert done.code == 0, done.output
+        assert f"[@local] {expected}" in done.output
+    names = [
+        control.run("tmux", "-L", name, "list-sessions", "-F", "#S").stdout.split() for name in ("default", "outer")
+    ]
+    assert names == [["small"], ["outer"]]
+    control.run("tmux", "-L", "outer", "kill-server")
