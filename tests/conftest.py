@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Set as AbstractSet
@@ -32,6 +33,10 @@ _BEFORE = pytest.StashKey[AbstractSet[object]]()
 @pytest.fixture(scope="session", autouse=True)
 def test_run() -> Iterator[TestRun]:
     """The marker and folder of this run; it fails when it leaves a process, a socket or a file behind."""
+    # Whoever started the tests in the background (nohup, CI) has these ignored, and so would all that they start.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     run = TestRun.begin(_SYSTEM_TEMP)
     home = run.new_folder("home")
     with pytest.MonkeyPatch.context() as patch:
