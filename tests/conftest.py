@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 from gevent import monkey
+from hypothesis import settings
 
 from tests.fleet.control import Fleet
 from tests.fleet.leaks import TestRun, suspicious_names
@@ -25,6 +26,11 @@ from tests.fleet.tmux import TmuxServer
 # That ends an xdist worker, whose threads run by then; and nothing that runs in this process needs it.
 with mock.patch.object(monkey, "patch_all"):
     import pyinfra_cli  # noqa: F401
+
+# CI tries the same examples each time; everybody else looks for new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 _SYSTEM_TEMP = Path(tempfile.gettempdir()).resolve()
 _BEFORE = pytest.StashKey[AbstractSet[object]]()
