@@ -24,8 +24,24 @@ from miyabi.spec_file import SUFFIXES, known_specs, load_spec, resolve_spec
 _SPECS = Path("inventory") / "specs"
 
 
+# Commands of their own modules, each imported when it is asked for.
+_COMMANDS: dict[str, str] = {}
+
+
 class _Program(click.Group):
     """A group of commands that ends without a traceback when its output cannot be written."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
 
     @override
     def main(self, *args: Any, **options: Any) -> Any:
