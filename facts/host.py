@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import sleep
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
@@ -14,6 +14,7 @@ from facts.host_spec import managed_socket
 from facts.load import load_section
 from facts.memory import memory_section
 from facts.network import network_section
+from facts.observation import PROBE_TIMEOUT, Unknown, ask, ask_together, forget
 from facts.platform import host_section
 from facts.probe import Section, probe_script, read_section, split_sections
 from facts.processes import processes_section
@@ -28,13 +29,11 @@ from miyabi.tmux_listing import version_key
 if TYPE_CHECKING:
     from pyinfra.api import Host
 
-# Seconds for the whole probe, as a last resort: each of its commands is bounded on the host itself.
-PROBE_TIMEOUT = 60
+# What changes when something acts on tmux.
+LADDER = ("tmux", "processes")
 
 # How often a host is asked again when it was in the middle of something.
 _PATIENCE = 5
-
-_MEMORY = "miyabi_observation"
 
 
 class HostState(FactBase[state.Host]):
@@ -42,7 +41,6 @@ class HostState(FactBase[state.Host]):
 
     + socket_name: the tmux server, as in ``tmux -L``; None is the one that the host's data or spec names
     + sshd_port: the port that must answer; None is the one this very connection came through, else the platform's
-    + ask_sshd: whether sshd is asked for its banner, which leaves a line in its log
     + disk_path: whose file system is measured, a leading ``~`` is the user's home on the host
 
     Each subject that could not be told is None, and ``unknown`` says why. None for the whole answer means that the
@@ -65,12 +63,10 @@ class HostState(FactBase[state.Host]):
         socket_name: str | None = None,
         sshd_port: int | None = None,
         disk_path: str = "~",
-        ask_sshd: bool = True,
     ) -> str:
         """The probe with all sections."""
         socket = managed_socket() if socket_name is None else socket_name
-        sections = _sections(socket, sshd_port, disk_path)
-        return probe_script(section for section in sections if ask_sshd or section.title != "sshd")
+        return probe_script(_sections(socket, sshd_port, disk_path))
 
     @override
     def process(self, output: list[str]) -> state.Host:
@@ -95,45 +91,41 @@ def _sections(socket_name: str | None, sshd_port: int | None, disk_path: str) ->
 def parse_host(output: list[str]) -> state.Host:
     """The state of a host from the lines that the whole probe printed."""
     found = split_sections(output)
-    values: dict[str, Any] = {}
-    unknown: dict[str, str] = {}
+    answers: dict[str, Any] = {}
     for section in _sections(None, None, "~"):
         try:
-            values[section.title] = read_section(section, found)
+            answers[section.title] = read_section(section, found)
         except ParseError as error:
-            unknown[section.title] = str(error)
-    if "sshd" not in found and "network" in found:
-        # The probe went on behind its place.
-        unknown["sshd"] = "not asked"
-    identity = values.pop("host", None)
-    if identity is not None:
-        values |= {name: getattr(identity, name) for name in ("platform", "hostname", "user", "home")}
-    return state.Host(**values, unknown=unknown)
+            answers[section.title] = Unknown(str(error))
+    return _state(answers)
 
 
 def observe(host: Host, spec: Spec) -> state.Host:
-    """The state of ``host``: the remembered one, or a new one when something changed it or pyinfra's stage moved on.
+    """The state of ``host``: what is remembered, with new answers where something has changed it.
 
-    It costs one execution, more only while tmux is in the middle of something. Every trouble of the host's ends in a
-    state whose subjects are unknown.
+    It costs one execution at most, more only while tmux is in the middle of something. Every trouble of the host's ends
+    in a state whose subjects are unknown.
     """
-    stage = host.state.current_stage
-    remembered = host.connector_data.get(_MEMORY)
-    if remembered is not None and remembered[0] == stage:
-        return cast("state.Host", remembered[1])
-    seen = _ask(host, spec)
+    sections = ladder_sections(spec)
+    ask_together(host, sections)
+    seen = _assemble(host, sections)
     for _ in range(_PATIENCE):
-        if seen is None or not _is_changing(seen):
+        if not _is_changing(seen):
             break
         # A tmux with utempter (Debian's) may miss a quick death's SIGCHLD: it notices when another child ends.
         socket = f" -L {quoted(spec.tmux.socket_name)}" if spec.tmux.socket_name else ""
         host.run_shell_command(StringCommand(f"{HOST_ENVIRONMENT}; tmux{socket} run-shell :"), _timeout=PROBE_TIMEOUT)
         sleep(0.1)
-        seen = _ask(host, spec)
-    if seen is None:
-        seen = state.Host(unknown={"tmux": "the host did not answer the probe"})
-    host.connector_data[_MEMORY] = (stage, seen)
+        forget(host, *LADDER)
+        ask_together(host, sections)
+        seen = _assemble(host, sections)
     return seen
+
+
+def ladder_sections(spec: Spec) -> list[Section[Any]]:
+    """What the recovery levels want to know of a host: all but sshd's banner, the dearest answer of all."""
+    sections = _sections(spec.tmux.socket_name, None, spec.limits.disk.path)
+    return [section for section in sections if section.title != "sshd"]
 
 
 def _is_changing(seen: state.Host) -> bool:
@@ -147,21 +139,18 @@ def _is_changing(seen: state.Host) -> bool:
     return any(pane.name and pane.dead and pane.dead_status is None and not pane.dead_signal for pane in panes)
 
 
-def _ask(host: Host, spec: Spec) -> state.Host | None:
-    seen = host.get_fact(
-        HostState,
-        socket_name=spec.tmux.socket_name or "",
-        sshd_port=spec.sshd.port if spec.sshd else None,
-        disk_path=spec.limits.disk.path,
-        # What nobody wants to know is not asked: the banner is the dearest answer of all.
-        ask_sshd=spec.sshd is not None,
-        # A failing fact would fail the host and leave its operation running: the refusal is ours to make.
-        _ignore_errors=True,
-        _timeout=PROBE_TIMEOUT,
-    )
-    return cast("state.Host | None", seen)
+def _assemble(host: Host, sections: list[Section[Any]]) -> state.Host:
+    answers = {section.title: ask(host, section) for section in sections}
+    return _state(answers)
 
 
-def forget(host: Host) -> None:
-    """Let the next ``observe`` of ``host`` look again: something changed it."""
-    host.connector_data.pop(_MEMORY, None)
+def _state(answers: dict[str, Any]) -> state.Host:
+    """A host's state from the answers by title; an ``Unknown`` becomes the reason for a None."""
+    unknown = {title: each.reason for title, each in answers.items() if isinstance(each, Unknown)}
+    values = {title: each for title, each in answers.items() if title not in unknown}
+    if "sshd" not in answers:
+        unknown["sshd"] = "not asked"
+    identity = values.pop("host", None)
+    if identity is not None:
+        values |= {name: getattr(identity, name) for name in ("platform", "hostname", "user", "home")}
+    return state.Host(**values, unknown=unknown)

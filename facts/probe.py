@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from zlib import crc32
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -48,7 +49,7 @@ shown() { case $1 in *[!\ -~"
 "]*) printf '%s\n' "$1" | tr -c '\n -~' '?';; *) printf '%s\n' "$1";; esac; }"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Section(Generic[T]):
     """One subject of the probe.
 
@@ -60,6 +61,19 @@ class Section(Generic[T]):
     title: str
     script: str
     parse: Callable[[list[str]], T]
+
+    @override
+    def __repr__(self) -> str:
+        # pyinfra shows the arguments of facts.
+        return self.title
+
+
+def keyed_section(subject: str, script: str, parse: Callable[[list[str]], T]) -> Section[T]:
+    """A section of which a probe may have several, told apart by what they ask.
+
+    + subject: the first word of its title, by which ``facts.observation.forget`` knows all of them
+    """
+    return Section(f"{subject}_{crc32(script.encode(errors='replace')):08x}", script, parse)
 
 
 def probe_script(sections: Iterable[Section[Any]]) -> str:

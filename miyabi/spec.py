@@ -143,14 +143,24 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Sshd:
-    """An ssh server that must answer on ``port``; None is the platform's own (8022 in Termux, else 22)."""
+    """An ssh server that must answer.
+
+    + port: None is the platform's own: 8022 in Termux, else 22
+    + start: the command that starts it; None is the platform's own way
+    """
 
     port: int | None = None
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """An MCP server, or any other daemon, and how it is recognised."""
+    """An MCP server, or any other daemon, and how it is recognised.
+
+    + match: text in the command line of its process
+    + expected: whether it should run; one that should not is left alone
+    + orphans: what to do with processes of an earlier generation that nobody owns any more
+    """
 
     name: str
     start: str
@@ -159,6 +169,7 @@ class McpServer:
     port: int | None = None
     expected: Literal["up", "down"] = "up"
     environment: Pairs = ()
+    orphans: Literal["report", "reap"] = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +199,29 @@ class ConfigFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Relief:
+    """One thing that may be done when a resource is critical.
+
+    + does: remove files (``prune``), rotate logs whatever their size (``rotate``), restart one of the ``mcp_servers``
+    + target: a path or pattern, or the server's name
+    + older_than: seconds, for ``prune``
+    + keep: how many old logs stay, for ``rotate``
+    """
+
+    does: Literal["prune", "rotate", "restart"]
+    target: str
+    older_than: float = 0.0
+    keep: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class DiskLimit:
     """Used space in percent at which the disk that holds ``path`` is a warning, or critical."""
 
     path: str = "~"
     warning: float = 85.0
     critical: float = 90.0
+    relief: tuple[Relief, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +230,59 @@ class MemoryLimit:
 
     warning: float = 15.0
     critical: float = 10.0
+    relief: tuple[Relief, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimit:
+    """How many processes of the user are a warning, or critical: Android ends what is above its 32."""
+
+    warning: int = 24
+    critical: int = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The resources that a host must stay within."""
+    """The resources that a host must stay within.
+
+    + processes: None is Android's limit in Termux, and none elsewhere
+    + clock_skew: seconds that the host's clock may differ from the control machine's
+    """
 
     disk: DiskLimit = field(default_factory=DiskLimit)
     memory_available: MemoryLimit = field(default_factory=MemoryLimit)
+    processes: ProcessLimit | None = None
+    clock_skew: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """A service that the host's agents need, and how to tell whether it answers; one of ``command``, ``tcp``, ``http``.
+
+    + command: succeeds when the service is well
+    + tcp: ``host:port`` that takes a connection
+    + http: a URL that answers with one of the codes in ``expect``
+    + headers: sent with ``http``; values may hold ``$NAME`` of the host's environment
+    + timeout: seconds
+    + remedy: a command that is tried once in a run when the service is down
+    """
+
+    name: str
+    command: str | None = None
+    tcp: str | None = None
+    http: str | None = None
+    expect: tuple[int, ...] = (200,)
+    headers: Pairs = ()
+    timeout: float = 5.0
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Termux:
+    """What an Android phone is asked for: to stay awake, and to show how a recovery ended."""
+
+    wake_lock: bool = False
+    notifications: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +291,8 @@ class Spec:
 
     + source: the file that it was read from
     + digest: a hash of that file, the same for the same content
+    + availability: whether the host is always there, or comes and goes as a phone does
+    + grace: seconds that the first run after an absence waits before it judges agents
     """
 
     source: str
@@ -231,3 +306,7 @@ class Spec:
     temp: tuple[Temp, ...] = ()
     config_files: tuple[ConfigFile, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    integrations: tuple[Integration, ...] = ()
+    termux: Termux = field(default_factory=Termux)
+    availability: Literal["always", "intermittent"] = "always"
+    grace: float = 10.0

@@ -6,31 +6,13 @@ they are the host's, and a spec is read on another machine. Pure: no file is loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from shlex import quote
+from collections.abc import Iterator, Sequence
 
 from miyabi.levels import Level
-from miyabi.spec import (
-    Agent,
-    Command,
-    ConfigFile,
-    DiskLimit,
-    Limits,
-    Log,
-    McpServer,
-    MemoryLimit,
-    Pairs,
-    Pane,
-    Recovery,
-    Session,
-    Spec,
-    Sshd,
-    Temp,
-    TmuxServer,
-    Window,
-)
-from miyabi.spec_host_schema import LimitsModel, McpServerModel, RecoveryModel
+from miyabi.spec import Agent, Command, Pane, Recovery, Session, Spec, TmuxServer, Window
+from miyabi.spec_host_schema import RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
+from miyabi.spec_paths import dotted_pairs, joined, script_line
 from miyabi.spec_schema import (
     PaneModel,
     SessionModel,
@@ -38,6 +20,7 @@ from miyabi.spec_schema import (
     WindowModel,
     WorkspaceModel,
 )
+from miyabi.spec_upkeep_expand import expand_upkeep
 
 _Around = tuple[SessionModel, WindowModel, PaneModel]
 
@@ -55,78 +38,25 @@ def expand_spec(model: SpecModel | WorkspaceModel, *, source: str, digest: str, 
         source=source,
         digest=digest,
         sessions=tuple(_session(session, base_directory) for session in sessions),
-        tmux=TmuxServer(model.tmux.socket_name, _path(model.tmux.config_file, base_directory)),
+        tmux=TmuxServer(model.tmux.socket_name, joined(model.tmux.config_file, base_directory)),
         recovery=_recovery(model.recovery, base_directory),
-        sshd=None if model.sshd is None else Sshd(model.sshd.port),
-        mcp_servers=tuple(_mcp_server(server, base_directory) for server in model.mcp_servers),
-        logs=tuple(Log(join(base_directory, log.path), log.max_size, log.keep) for log in model.logs),
-        temp=tuple(Temp(join(base_directory, temp.path), temp.older_than) for temp in model.temp),
-        config_files=tuple(
-            ConfigFile(join(base_directory, file.path), file.format, file.backups) for file in model.config_files
-        ),
-        limits=_limits(model.limits, base_directory),
+        availability=model.availability,
+        grace=model.grace,
+        **expand_upkeep(model, base_directory),
     )
 
 
-def join(directory: str, path: str) -> str:
-    """``path`` as seen from ``directory``, with what begins at ``/``, ``~`` or a variable left alone.
-
-    + directory: an absolute path, or one that begins with ``~`` or a variable
-    + path: may begin with ``./`` or ``../``
-
-    Returns ``/specs/repo`` for ``/specs`` and ``./repo``.
-    """
-    if path.startswith(("/", "~", "$")):
-        return path
-    steps = directory.rstrip("/").split("/")
-    for step in path.split("/"):
-        if step in {"", "."}:
-            continue
-        # A link, a variable or a home above which nobody knows the way keeps its "..".
-        if step == ".." and len(steps) > 1 and steps[-1] != ".." and "$" not in steps[-1]:
-            steps.pop()
-        else:
-            steps.append(step)
-    return "/".join(steps) or "/"
-
-
-def _path(path: str | None, directory: str) -> str | None:
-    return None if not path else join(directory, path)
-
-
-def _dotted(value: str, directory: str) -> str:
-    """``value``, joined to ``directory`` when it begins with a dot: tmuxp's rule for values that may be paths."""
-    if not value.startswith("."):
-        return value
-    first, space, rest = value.partition(" ")
-    return join(directory, first) + space + rest
-
-
-def _script(command: str | None, directory: str) -> str | None:
-    """A command line, whose program may be relative to ``directory``."""
-    if command is None or not command.startswith("."):
-        return command
-    first, space, rest = command.partition(" ")
-    program = join(directory, first)
-    # The folder may hold a space; a home in front of it has to stay unquoted for the host's shell.
-    return (program if program.startswith("~") else quote(program)) + space + rest
-
-
-def _dotted_pairs(values: Mapping[str, str], directory: str) -> Pairs:
-    return tuple((name, _dotted(value, directory)) for name, value in values.items())
-
-
 def _session(model: SessionModel, base_directory: str) -> Session:
-    directory = _path(model.start_directory, base_directory)
+    directory = joined(model.start_directory, base_directory)
     names = window_identities([window.window_name for window in model.windows])
     focused = _last([window.focus for window in model.windows])
     return Session(
         session_name=model.session_name,
         start_directory=directory,
-        environment=_dotted_pairs(model.environment, base_directory),
-        options=_dotted_pairs(model.options, base_directory),
-        global_options=_dotted_pairs(model.global_options, base_directory),
-        before_script=_script(model.before_script, base_directory),
+        environment=dotted_pairs(model.environment, base_directory),
+        options=dotted_pairs(model.options, base_directory),
+        global_options=dotted_pairs(model.global_options, base_directory),
+        before_script=script_line(model.before_script, base_directory),
         windows=tuple(
             _window(window, name, model, base_directory, focus=position == focused)
             for position, (window, name) in enumerate(zip(model.windows, names, strict=True))
@@ -148,7 +78,7 @@ def _window(model: WindowModel, name: str, session: SessionModel, base_directory
         window_name=model.window_name or None,
         window_index=model.window_index,
         layout=model.layout,
-        options=_dotted_pairs(model.options, base_directory),
+        options=dotted_pairs(model.options, base_directory),
         options_after=tuple(model.options_after.items()),
         focus=focus,
         panes=tuple(
@@ -172,7 +102,7 @@ def _pane(name: str, around: _Around, base_directory: str, *, shell: str | None,
         commands=tuple(_commands(around)),
         shell=shell,
         start_directory=_start_directory(around, base_directory),
-        environment=_dotted_pairs(environment, base_directory),
+        environment=dotted_pairs(environment, base_directory),
         suppress_history=next(
             (m.suppress_history for m in reversed(around) if "suppress_history" in m.model_fields_set), True
         ),
@@ -186,7 +116,7 @@ def _start_directory(around: _Around, base_directory: str) -> str | None:
     """The pane's directory, else its window's, else its session's; each is relative to the one around it."""
     directory = None
     for model in around:
-        directory = _path(model.start_directory, directory or base_directory) or directory
+        directory = joined(model.start_directory, directory or base_directory) or directory
     return directory
 
 
@@ -212,25 +142,5 @@ def _commands(around: _Around) -> Iterator[Command]:
 
 def _recovery(model: RecoveryModel, base_directory: str) -> Recovery:
     budgets = tuple((level, float(getattr(model.budgets, level.name))) for level in Level)
-    script = _script(model.setup_script, base_directory)
+    script = script_line(model.setup_script, base_directory)
     return Recovery(Level[model.max_level], script, model.guardian, budgets)
-
-
-def _mcp_server(model: McpServerModel, base_directory: str) -> McpServer:
-    return McpServer(
-        name=model.name,
-        start=model.start,
-        cwd=_path(model.cwd, base_directory),
-        match=model.match,
-        port=model.port,
-        expected=model.expected,
-        environment=_dotted_pairs(model.environment, base_directory),
-    )
-
-
-def _limits(model: LimitsModel, base_directory: str) -> Limits:
-    disk, memory = model.disk, model.memory_available
-    return Limits(
-        DiskLimit(join(base_directory, disk.path), disk.warning, disk.critical),
-        MemoryLimit(memory.warning, memory.critical),
-    )

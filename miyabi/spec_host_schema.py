@@ -7,20 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from miyabi.spec import DiskLimit, MemoryLimit
-from miyabi.spec_values import (
-    Duration,
-    Environment,
-    FilledCommand,
-    FilledText,
-    Model,
-    Percentage,
-    ServerName,
-    Size,
-    SocketName,
-    Text,
-    Whole,
+from miyabi.spec_upkeep_schema import (
+    ConfigFileModel,
+    IntegrationModel,
+    LimitsModel,
+    LogModel,
+    McpServerModel,
+    SshdModel,
+    TempModel,
+    TermuxModel,
 )
+from miyabi.spec_values import Duration, FilledText, Model, SocketName, Text
 
 
 class TmuxModel(Model):
@@ -30,92 +27,6 @@ class TmuxModel(Model):
     """As in ``tmux -L``. Without one tmux's default."""
     config_file: FilledText | None = None
     """As in ``tmux -f``, read when the server is started. Without one the user's own."""
-
-
-class SshdModel(Model):
-    """The ssh server that must answer."""
-
-    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
-    """Its port. Without one 8022 in Termux and 22 elsewhere."""
-
-
-class McpServerModel(Model):
-    """An MCP server, or any other daemon."""
-
-    name: ServerName
-    """Its name, once in the spec."""
-    start: FilledCommand
-    """The command that starts it."""
-    cwd: FilledText | None = None
-    """Where it is started."""
-    match: FilledText | None = None
-    """Text in the command line of its process, by which it is recognised."""
-    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
-    """A port that it listens on, by which it is recognised."""
-    expected: Literal["up", "down"] = "up"
-    """Whether it should run."""
-    environment: Environment = {}
-    """Its variables."""
-
-
-class LogModel(Model):
-    """Logs to rotate."""
-
-    path: FilledText
-    """A path or a pattern, such as ``~/.miyabi/logs/*.log``."""
-    max_size: Size = 100_000_000
-    """The size from which a log is rotated. MB is 1000 * 1000 bytes, MiB is 1024 * 1024."""
-    keep: Annotated[Whole, Field(ge=0, le=1000)] = 7
-    """How many old ones are kept."""
-
-
-class TempModel(Model):
-    """Temporary files to remove."""
-
-    path: FilledText
-    """A path or a pattern, such as ``/tmp/claude-*``."""
-    older_than: Duration = 7 * 86400
-    """The age from which they are removed."""
-
-
-class ConfigFileModel(Model):
-    """A file that must exist and parse."""
-
-    path: FilledText
-    """Its path."""
-    format: Literal["json", "yaml", "toml"]
-    """What it must parse as."""
-    backups: Annotated[Whole, Field(ge=0, le=1000)] = 5
-    """How many good copies are kept."""
-
-
-class DiskModel(Model):
-    """How full the disk may be."""
-
-    path: FilledText = DiskLimit().path
-    """A path on the disk."""
-    warning: Percentage = DiskLimit().warning
-    """Used space from which it is a warning."""
-    critical: Percentage = DiskLimit().critical
-    """Used space from which it is critical."""
-
-
-class MemoryModel(Model):
-    """How little memory may be available."""
-
-    warning: Percentage = MemoryLimit().warning
-    """Available memory below which it is a warning."""
-    critical: Percentage = MemoryLimit().critical
-    """Available memory below which it is critical."""
-
-
-class LimitsModel(Model):
-    """The resources that the host must stay within."""
-
-    disk: DiskModel = DiskModel()
-    """How full the disk may be."""
-    memory_available: MemoryModel = MemoryModel()
-    """How little memory may be available."""
 
 
 Budget = Annotated[Duration, Field(gt=0)]
@@ -164,5 +75,13 @@ class HostModel(Model):
     """Files that must exist and parse."""
     limits: LimitsModel = LimitsModel()
     """The resources that the host must stay within."""
+    integrations: list[IntegrationModel] = []
+    """Services that the host's agents need."""
+    termux: TermuxModel = TermuxModel()
+    """What an Android phone is asked for."""
+    availability: Literal["always", "intermittent"] = "always"
+    """Whether the host is always there, or comes and goes as a phone or a laptop does."""
+    grace: Duration = 10
+    """How long the first run after an absence waits before it judges agents."""
     recovery: RecoveryModel = RecoveryModel()
     """How far a recovery may go, and whom it tells."""

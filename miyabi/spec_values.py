@@ -27,6 +27,9 @@ _NAME_OF_OPTION = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|@[^\s\[\]=]+)(?:\[[^\s\
 # What tmux replaces in the name of a new session or window: #{...}, #(...) and its one-letter aliases.
 _FORMAT = re.compile(r"#[({,}#DFHIPSTWh]")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
+_ENDPOINT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", re.ASCII)
+_WEB_ADDRESS = re.compile(r"https?://[!-~]+", re.ASCII)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _CELL = re.compile(r"\d{1,5}x\d{1,5},\d{1,5},\d{1,5}", re.ASCII)
 
 
@@ -135,11 +138,35 @@ def socket_name(value: str) -> str:
     return value
 
 
+def endpoint(value: str) -> str:
+    """Check an address and a port, such as ``github.com:443`` or ``[::1]:8080``."""
+    if not (found := _ENDPOINT.fullmatch(value)) or not 1 <= int(found[1]) <= 65535:
+        raise refused("host:port, such as github.com:443")
+    return value
+
+
+def web_address(value: str) -> str:
+    """Check a URL of http or https."""
+    if not _WEB_ADDRESS.fullmatch(value):
+        raise refused("a URL that begins with http:// or https://, without spaces")
+    return value
+
+
+def header_name(value: str) -> str:
+    """Check the name of an HTTP header."""
+    if not _HEADER_NAME.fullmatch(value):
+        raise refused("a header's name of letters, digits and -")
+    return value
+
+
 SessionName = Annotated[Text, AfterValidator(session_name)]
 WindowName = Annotated[Text, AfterValidator(window_name)]
 PaneName = Annotated[Text, AfterValidator(pane_name)]
 ServerName = Annotated[Text, AfterValidator(server_name)]
 SocketName = Annotated[Text, AfterValidator(socket_name)]
+Endpoint = Annotated[Text, AfterValidator(endpoint)]
+WebAddress = Annotated[Text, AfterValidator(web_address)]
+HeaderName = Annotated[Text, AfterValidator(header_name)]
 
 
 def layout(value: str) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from facts.host import forget, observe
+from facts.host import LADDER, observe
+from facts.observation import forget
 from miyabi import state as observed
 from miyabi.climb import SETTLE, Climb, in_words, outstanding, started_processes, still_run
 from miyabi.drift import Drift, escalate, find_drift, reason_to_refuse
@@ -89,12 +90,12 @@ def converge(
         yield FunctionCommand(verify, (wanted, climbing, pids, started, budget), {})
     finally:
         if is_executing:
-            forget(host)
+            forget(host, *LADDER)
 
 
 def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator[PyinfraCommand]:
     """What is missing in sessions that the user's configuration made itself when the server was started."""
-    forget(host)
+    forget(host, *LADDER)
     seen = observe(host, wanted)
     if reason_to_refuse(wanted, seen) is None and seen.tmux is not None:
         matches = match_sessions(wanted, seen.tmux, seen.processes)
@@ -160,7 +161,7 @@ def verify(
     alive: dict[str, frozenset[int]] = {}
     since = started
     while True:
-        forget(host)
+        forget(host, *LADDER)
         left, running, is_final = _left(host, wanted, climb, before)
         now = monotonic()
         if left is None and not still_run(alive, running):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from facts.host import forget, observe
+from facts.host import LADDER, observe
 from facts.host_spec import managed_socket
+from facts.observation import forget
 from miyabi import state
 from miyabi.build import Size
 from miyabi.climb import Climb
@@ -204,7 +205,7 @@ def layout(
     if reason := _refuse_layout(layout, tmux.version):
         yield refusal(reason)
         return
-    forget(host)
+    forget(host, *LADDER)
     commands = [
         ("select-layout", "-t", found.window_id, best),
         # What came of it is kept, so that the next run can tell whether it still is so.
@@ -254,7 +255,7 @@ def message(text: str, pane_name: str, pause: float = 0.5, socket_name: str | No
     if found is None or found.dead:
         yield refusal(f"pane {pane_name} is {'dead' if found else 'not there'}: nothing was sent")
         return
-    forget(host)
+    forget(host, *LADDER)
     yield StringCommand(message_script(text, found.pane_id, server, pause))
 
 

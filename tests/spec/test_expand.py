@@ -24,7 +24,7 @@ from miyabi.spec import (
     TmuxServer,
     Window,
 )
-from miyabi.spec_expand import join
+from miyabi.spec_paths import join
 from miyabi.spec_identity import window_identities
 from tests.spec.reading import pane, spec, window
 

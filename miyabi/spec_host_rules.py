@@ -1,0 +1,118 @@
+"""The rules about what a spec says of its host that look at more than one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from miyabi.spec import DiskLimit, MemoryLimit, ProcessLimit
+from miyabi.spec_document import Document, nearest, shown
+from miyabi.spec_found import Broken, Found, repeated
+from miyabi.units import parse_percentage
+
+
+def _server_names(document: Document, root: Found, _: list[Found]) -> Broken:
+    yield from repeated(document, root.children("mcp_servers"), "name", "each server once")
+
+
+def _thresholds(_: Document, root: Found, __: list[Found]) -> Broken:
+    limits = root.child("limits")
+    if limits is None:
+        return
+    for key, default, sign, wrong, allowed in (
+        ("disk", DiskLimit(), 1, "above", "a warning at or below critical: used space grows"),
+        ("memory_available", MemoryLimit(), -1, "below", "a warning at or above critical: available memory shrinks"),
+    ):
+        limit = limits.child(key)
+        if limit is None:
+            continue
+        warning = _percentage(limit, "warning", default.warning)
+        critical = _percentage(limit, "critical", default.critical)
+        if warning is not None and critical is not None and warning * sign > critical * sign:
+            yield limit.place, f"found warning {warning:g}% {wrong} critical {critical:g}%", allowed
+
+
+def _percentage(limit: Found, key: str, default: float) -> float | None:
+    """The percentage at ``key``; None when it is malformed, which is reported elsewhere."""
+    try:
+        return parse_percentage(limit.value.get(key, default))
+    except (TypeError, ValueError):
+        return None
+
+
+def _unrecognisable_servers(_: Document, root: Found, __: list[Found]) -> Broken:
+    for server in root.children("mcp_servers"):
+        if "match" not in server.value and "port" not in server.value:
+            yield server.place, "found no match and no port", "one of them, by which the running server is recognised"
+
+
+def _broad_temp(_: Document, root: Found, __: list[Found]) -> Broken:
+    for temp in root.children("temp"):
+        path = temp.text("path")
+        if path is not None and _is_broad(path):
+            allowed = "a path of its own below a directory, such as /tmp/claude-* or ~/tmp/*"
+            yield (*temp.place, "path"), f"found {shown(path)}, which holds more than temporary files", allowed
+
+
+def _is_broad(path: str) -> bool:
+    """Whether removing what is old at ``path`` would reach into a system's or a home's own folders."""
+    first, *rest = [step for step in path.split("/") if step not in {"", "."}] or [""]
+    is_home = first.startswith(("~", "$"))
+    steps = rest if is_home else [first, *rest]
+    only_pattern = not steps or not steps[-1].strip("*?[]!")
+    return ".." in steps or len(steps) < (1 if is_home else 2) + only_pattern
+
+
+def _integration_names(document: Document, root: Found, _: list[Found]) -> Broken:
+    yield from repeated(document, root.children("integrations"), "name", "each integration once")
+
+
+def _one_check(_: Document, root: Found, __: list[Found]) -> Broken:
+    for integration in root.children("integrations"):
+        yield from _exactly_one(integration, ("command", "tcp", "http"), "by which the service is checked")
+
+
+def _reliefs(_: Document, root: Found, __: list[Found]) -> Broken:
+    servers = [name for server in root.children("mcp_servers") if (name := server.text("name"))]
+    limits = root.child("limits")
+    for key in ("disk", "memory_available"):
+        limit = limits.child(key) if limits else None
+        for relief in limit.children("relief") if limit else []:
+            yield from _exactly_one(relief, ("prune", "rotate", "restart"), "each relief does one thing")
+            server = relief.text("restart")
+            if server is not None and server not in servers:
+                allowed = f"the name of one of the mcp_servers{nearest(server, servers)}"
+                yield (*relief.place, "restart"), f"found {shown(server)}, which no server is called", allowed
+            prune = relief.text("prune")
+            if prune is not None and _is_broad(prune):
+                allowed = "a path of its own below a directory, such as ~/.cache/claude/*"
+                yield (*relief.place, "prune"), f"found {shown(prune)}, which holds more than temporary files", allowed
+
+
+def _exactly_one(owner: Found, keys: tuple[str, ...], why: str) -> Broken:
+    there = [key for key in keys if owner.value.get(key) is not None]
+    if len(there) != 1:
+        found = f"found {' and '.join(there)}" if there else f"found no {' and no '.join(keys)}"
+        yield owner.place, found, f"one of {', '.join(keys)}: {why}"
+
+
+def _process_thresholds(_: Document, root: Found, __: list[Found]) -> Broken:
+    limits = root.child("limits")
+    processes = limits.child("processes") if limits else None
+    if processes is None:
+        return
+    warning = processes.value.get("warning", ProcessLimit().warning)
+    critical = processes.value.get("critical", ProcessLimit().critical)
+    if isinstance(warning, int) and isinstance(critical, int) and warning > critical:
+        yield processes.place, f"found warning {warning} above critical {critical}", "a warning at or below critical"
+
+
+HOST_RULES: tuple[Callable[[Document, Found, list[Found]], Broken], ...] = (
+    _server_names,
+    _unrecognisable_servers,
+    _broad_temp,
+    _thresholds,
+    _process_thresholds,
+    _reliefs,
+    _integration_names,
+    _one_check,
+)
