@@ -4,8 +4,14 @@ from pathlib import Path
 
 import click
 from pyinfra import logger
+from pyinfra.context import ctx_state
 from pyinfra_cli.inventory import _resolves_to_host
 from pyinfra_cli.util import PYTHON_CODES, try_import_module_attribute
+
+from operations.availability import watch_absences
+
+# Seconds to wait for a host's first word: one that is offline must not keep the others waiting.
+CONNECT_TIMEOUT = 5
 
 # `pyinfra inventory` names a folder, which pyinfra would try to open as a file: it gets the folder's own code instead.
 _INVENTORY = Path(__file__).parent / "inventory" / "__init__.py"
@@ -25,6 +31,9 @@ def _refuse_unknown_inventory(name: str, data: tuple[str, ...]) -> None:
         )
         raise SystemExit(1)
 
+
+if ctx_state.isset():
+    watch_absences(ctx_state.get())
 
 _context = click.get_current_context(silent=True)
 if _context is not None and _context.params.get("inventory"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from miyabi import state
@@ -11,6 +11,7 @@ from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.plan import Action
 from miyabi.processes import descendants
+from miyabi.upkeep import Finding
 
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.
@@ -100,8 +101,11 @@ def in_words(drifts: Iterable[Drift]) -> str | None:
     return "; ".join(f"{drift.target} {drift.reason}, needs {drift.level.name}" for drift in drifts) or None
 
 
-def summary(climb: Climb) -> str:
-    """One line about a host's run: the level reached, what was affected, whether it was restored, and the seconds."""
+def summary(climb: Climb, findings: Mapping[str, Finding] | None = None) -> str:
+    """One line about a host's run: the level reached, what was affected, whether it was restored, and the seconds.
+
+    + findings: what upkeep had to say, by subject
+    """
     left = climb.left
     actions = [action for step in climb.steps for action in step.actions]
     repaired = [action for action in actions if not action.adopts]
@@ -115,4 +119,10 @@ def summary(climb: Climb) -> str:
         parts.append(f"{len(actions) - len(repaired)} found running and adopted")
     if left is not None:
         parts.append(left)
-    return "; ".join(parts) if parts else "healthy, nothing to do"
+    said = list((findings or {}).values())
+    restored = [f"{each.subject} ({each.reason})" for each in said if each.verdict == "repaired"]
+    if restored:
+        parts.append(f"upkeep restored {', '.join(restored)}")
+    parts += [f"{each.subject}: {each.reason}" for each in said if each.verdict == "failed"]
+    warnings = [f"warning: {each.subject}: {each.reason}" for each in said if each.verdict == "warning"]
+    return "; ".join([*(parts or ["healthy, nothing to do"]), *warnings])

@@ -22,13 +22,17 @@ def alone(name: str, script: str, patience: int = PATIENCE) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r}: a lock's name is made of letters, digits, _ . and -")
-    return f"""_locks="${{XDG_STATE_HOME:-$HOME/.local/state}}/miyabi/locks"
-mkdir -p "$_locks" && chmod 700 "$_locks" || exit 1
-_lock="$_locks/{name}"
+    return f"""_locks="${{XDG_STATE_HOME:-$HOME/.local/state}}/miyabi/locks"; _lock="$_locks/{name}"
 _born() {{ if [ -r "/proc/$1/stat" ]; then _stat=$(cat "/proc/$1/stat" 2>/dev/null); _stat=${{_stat##*) }}
   set -- $_stat; shift 19 2>/dev/null && printf %s "$1"; else ps -o lstart= -p "$1" 2>/dev/null | tr ' ' _; fi; }}
-_me="$$@$(_born $$)"; _tries=0
+mkdir -p "$_locks" 2>/dev/null && chmod 700 "$_locks" 2>/dev/null
+_me="$$@$(_born $$)"; _tries=0; _failures=0
 until ln -s "$_me" "$_lock" 2>/dev/null; do
+  if [ ! -L "$_lock" ]; then
+    # Nobody holds it, and it cannot be had: a full disk must not keep a host from being repaired.
+    _failures=$((_failures + 1)); [ "$_failures" -lt 3 ] || {{ _lock=; break; }}
+    continue
+  fi
   _holder=$(readlink "$_lock" 2>/dev/null)
   case $_holder in *@*)
     if ! kill -0 "${{_holder%%@*}}" 2>/dev/null || [ "$(_born "${{_holder%%@*}}")" != "${{_holder#*@}}" ]; then
@@ -43,7 +47,7 @@ until ln -s "$_me" "$_lock" 2>/dev/null; do
   [ "$_tries" -le {patience * 5} ] || {{ echo 'another run is at work here ({name}): try again later' >&2; exit 75; }}
   sleep 0.2 2>/dev/null || sleep 1
 done
-trap 'rm -f "$_lock"' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+trap '[ -z "$_lock" ] || rm -f "$_lock"' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 ( trap - EXIT HUP INT TERM
 {script}
 )"""

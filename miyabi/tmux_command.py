@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from miyabi.shell import HostText, Secret, Word, quoted
 from miyabi.spec import TmuxServer
+from miyabi.state import Tmux
 
 TmuxCommand: TypeAlias = tuple[Word, ...]
 Part: TypeAlias = str | Secret
@@ -65,6 +67,24 @@ def client(server: TmuxServer) -> str:
     if server.config_file:
         words += ["-f", quoted(HostText(server.config_file))]
     return " ".join(words)
+
+
+def unchanged(seen: Tmux | None, server: TmuxServer) -> str:
+    """The shell text that ends with 75 unless the managed panes of a server are still those that were seen."""
+    panes = [
+        f"{pane.pane_id}:{pane.pid or ''}:{int(pane.dead)}"
+        for session in (seen.sessions if seen else ())
+        for window in session.windows
+        for pane in window.panes
+        if pane.name
+    ]
+    listing = "list-panes -a -f '#{!=:#{@miyabi_pane},}' -F '#{pane_id}:#{pane_pid}:#{pane_dead}'"
+    expected = shlex.quote("\n".join(sorted(panes)))
+    return (
+        f'[ "$({client(server)} {listing} 2>/dev/null | LC_ALL=C sort)" = {expected} ] || '
+        "{ echo 'the panes have changed since they were looked at (is another run at work?): nothing is done' >&2; "
+        "exit 75; }"
+    )
 
 
 def _batches(groups: Iterable[Sequence[TmuxCommand]]) -> list[list[TmuxCommand]]:

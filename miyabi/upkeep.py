@@ -21,14 +21,3 @@ class Finding:
     subject: str
     verdict: Verdict
     reason: str
-
-
-def upkeep_in_words(findings: dict[str, Finding]) -> str:
-    """One line about all findings, what was repaired first; "" when there is nothing to say."""
-    parts = []
-    repaired = [f"{each.subject} ({each.reason})" for each in findings.values() if each.verdict == "repaired"]
-    if repaired:
-        parts.append(f"upkeep restored {', '.join(repaired)}")
-    parts += [f"{each.subject}: {each.reason}" for each in findings.values() if each.verdict == "failed"]
-    parts += [f"warning: {each.subject}: {each.reason}" for each in findings.values() if each.verdict == "warning"]
-    return "; ".join(parts)

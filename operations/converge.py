@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.hiddenvalue import HiddenValue
@@ -14,13 +15,14 @@ from facts.observation import forget
 from miyabi import state as observed
 from miyabi.climb import SETTLE, Climb, in_words, outstanding, started_processes, still_run
 from miyabi.drift import Drift, escalate, find_drift, reason_to_refuse
+from miyabi.host_lock import PATIENCE, alone
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
 from miyabi.plan import Action, make_plan
 from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, command_line, quoted
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
-from miyabi.tmux_command import client_calls
+from miyabi.tmux_command import client_calls, unchanged
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def converge(
     started = monotonic()
     try:
         yield from _guard(before, wanted, actions)
-        yield _act(actions, wanted.tmux, budget)
+        yield _act(actions, wanted.tmux, budget, before)
         if before.tmux is not None and not before.tmux.running:
             yield from _fill_in(host, wanted, climbing, budget)
         pids = frozenset(process.pid for process in before.processes or ())
@@ -104,7 +106,7 @@ def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator
             for action in actions:
                 host.log(str(action))
             climb.steps[-1].actions += actions
-            yield _act(actions, wanted.tmux, budget)
+            yield _act(actions, wanted.tmux, budget, seen)
 
 
 def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Generator[PyinfraCommand]:
@@ -126,10 +128,14 @@ def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Ge
     yield StringCommand(script, _timeout=60)
 
 
-def _act(actions: Sequence[Action], server: TmuxServer, budget: float) -> StringCommand:
-    """One client call for all actions; one with a script of its own goes apart, so that its failure is its own."""
+def _act(actions: Sequence[Action], server: TmuxServer, budget: float, before: observed.Host) -> StringCommand:
+    """One client call for all actions; one with a script of its own goes apart, so that its failure is its own.
+
+    Nothing is done when the fleet is not any more what ``before`` saw: another run was faster.
+    """
     together = [action.commands for action in actions if action.before is None]
-    parts: list[str | Secret] = [f"{HOST_ENVIRONMENT}; failed=0"]
+    head, tail = alone(f"tmux-{crc32((server.socket_name or '').encode()):08x}", "\0").split("\0")
+    parts: list[str | Secret] = [f"{HOST_ENVIRONMENT}; {head}{unchanged(before.tmux, server)}; failed=0"]
     if together:
         parts += ["; { ", *client_calls(together, server), "; } || failed=1"]
     for action in actions:
@@ -138,11 +144,11 @@ def _act(actions: Sequence[Action], server: TmuxServer, budget: float) -> String
             there = f"cd {quoted(HostText(directory))} && " if directory else ""
             parts.append(f"; {{ ( {there}{command_line(script)} ) && ")
             parts += [*client_calls([action.commands], server), "; } || failed=1"]
-    parts.append('; [ "$failed" = 0 ]')
+    parts.append(f'; [ "$failed" = 0 ]{tail}')
     return StringCommand(
         *(HiddenValue(quoted(part.word)) if isinstance(part, Secret) else part for part in parts),
         _separator="",
-        _timeout=int(budget) + 1,
+        _timeout=int(budget) + PATIENCE + 1,
     )
 
 

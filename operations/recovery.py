@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from time import sleep
 from typing import TYPE_CHECKING, cast
 
 from pyinfra import host, logger, state
@@ -10,7 +11,9 @@ from pyinfra.api import FunctionCommand, StringCommand, operation
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
+from facts.host import LADDER
 from facts.host_spec import host_spec
+from facts.observation import forget
 from miyabi.climb import Climb, summary
 from miyabi.errors import MiyabiError
 from miyabi.levels import Level
@@ -18,9 +21,11 @@ from miyabi.message import status_line
 from miyabi.plan import Action
 from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
+from operations.availability import absence, asleep, has_returned
 from operations.converge import converge, look, plan_levels
 from operations.guardian import tell_guardian
 from operations.refusal import refusal
+from operations.upkeep import findings
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -78,8 +83,13 @@ def _assess(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
     looked = look(host, wanted, climb)
     if isinstance(looked, str):
         yield refusal(looked)
-    else:
-        host.noop("the tmux fleet is known")
+        return
+    if looked[1] and has_returned(host) and host.state.is_executing:
+        # A phone or a laptop that has just woken up: its agents may still be finding their feet.
+        host.log(f"it was away until now: its agents are judged {wanted.grace:g} s later")
+        sleep(wanted.grace)
+        forget(host, *LADDER)
+    host.noop("the tmux fleet is known")
 
 
 @operation()
@@ -181,9 +191,13 @@ class _Summary(BaseStateCallback):
         logger.info("--> Recovery summary:")
         for each in state.inventory:
             if state.is_host_in_limit(each):
-                reached = each in state.activated_hosts
-                outcome = summary(climb_of(each)) if reached else "not reached by ssh: nothing is known or changed"
-                logger.info(f"{each.print_prefix}{outcome}")
+                logger.info(f"{each.print_prefix}{_outcome(each)}")
+
+
+def _outcome(target: Host) -> str:
+    """One line about how the run ended for a host."""
+    missed = asleep(target) or absence(target)
+    return summary(climb_of(target), findings(target)) if missed is None else missed
 
 
 def summarise_at_end() -> None:

@@ -1,0 +1,104 @@
+"""Hosts that come and go: a phone or a laptop that is offline is asleep, and a host that is always there has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from pyinfra import logger
+from pyinfra.api.state import BaseStateCallback
+from typing_extensions import override
+
+from facts.host_spec import host_spec
+from miyabi.errors import MiyabiError
+from miyabi.presence import Presence, note_absent, note_reached
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+
+_ASLEEP = "miyabi_asleep"
+_ABSENCE = "miyabi_absence"
+_RETURNED = "miyabi_returned"
+
+# What pyinfra says of a host that is not there. One that is there and does not let us in, or has another key, is no
+# absence.
+_ABSENT = ("Could not connect", "Could not resolve hostname", "EOF error", "SSH error (Error reading SSH protocol")
+
+
+def asleep(host: Host) -> str | None:
+    """In words, that ``host`` may be offline and is; None when it was reached, or has failed."""
+    words: str | None = host.connector_data.get(_ASLEEP)
+    return words
+
+
+def absence(host: Host) -> str | None:
+    """In words, since when ``host`` is not reached; None when it was."""
+    words: str | None = host.connector_data.get(_ABSENCE)
+    return words
+
+
+def has_returned(host: Host) -> bool:
+    """Whether ``host`` was missed by the run before this one."""
+    return bool(host.connector_data.get(_RETURNED))
+
+
+class _Absences(BaseStateCallback):
+    """Remembers which hosts were reached, and says since when the others were not."""
+
+    @override
+    def host_connect(self, state: State, host: Host) -> None:  # type: ignore[override]
+        """Note that the host is there."""
+        del state
+        host.connector_data[_RETURNED] = note_reached(host.name, time()).absent_since is not None
+
+    @override
+    def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # type: ignore[override]
+        """Note that the host is not there, and say what that means."""
+        del state
+        words = since(note_absent(host.name, time()))
+        host.connector_data[_ABSENCE] = words
+        if _may_be_absent(host) and str(error).startswith(_ABSENT):
+            host.connector_data[_ASLEEP] = f"asleep, {words}; nothing is done to it"
+            logger.info(f"{host.print_prefix}{host.connector_data[_ASLEEP]}")
+        else:
+            logger.error(f"{host.print_prefix}{words}")
+
+
+def since(presence: Presence) -> str:
+    """An absence in words: since when, and when the host was last reached."""
+    first = f"not reached since {_shown(presence.absent_since)}" if presence.absent_since else "not reached"
+    return f"{first} ({f'last reached {_shown(presence.reached)}' if presence.reached else 'never reached from here'})"
+
+
+def _shown(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _may_be_absent(host: Host) -> bool:
+    try:
+        return host_spec(host).availability == "intermittent"
+    except (MiyabiError, AttributeError):
+        # Whatever its spec should say, that cannot be read: the safe answer is a failure that somebody looks at.
+        return False
+
+
+def watch_absences(state: State) -> None:
+    """Let hosts of ``state`` be asleep. To be called before pyinfra initialises it, as config.py does.
+
+    pyinfra fails a host that it does not reach, and ends with an error when none is left: one that is asleep is taken
+    out of both.
+    """
+    initialise: Callable[..., Any] = state.init
+    fail: Callable[..., Any] = state.fail_hosts
+
+    def init(*arguments: Any, **options: Any) -> None:
+        initialise(*arguments, **options)
+        state.add_callback_handler(_Absences())
+
+    def fail_hosts(hosts: set[Host], activated_count: int | None = None) -> None:
+        fail({host for host in hosts if asleep(host) is None}, activated_count)
+
+    state.init = init  # type: ignore[method-assign]
+    state.fail_hosts = fail_hosts  # type: ignore[method-assign]

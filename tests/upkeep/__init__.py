@@ -1,0 +1,1 @@
+"""What the sessions stand on, kept by real operations on real parts."""
