@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -102,7 +100,7 @@ def test_killed_midway(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path, dam
         run = start(ssh_fleet, inventory)
         with suppress(subprocess.TimeoutExpired):
             run.wait(moments.uniform(0.5, 1.5))
-        os.killpg(run.pid, signal.SIGKILL)
+        run.kill()
         run.communicate()
         healthy = {name: pid for name, (_, pid) in named_panes(ssh_host.tmux).items()}
         repaired = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
