@@ -1,0 +1,1 @@
+"""A run every few minutes: what the schedulers are told, and the run itself."""
