@@ -25,7 +25,9 @@ _SPECS = Path("inventory") / "specs"
 
 
 # Commands of their own modules, each imported when it is asked for.
-_COMMANDS: dict[str, str] = {}
+_COMMANDS: dict[str, str] = {
+    "sandbox": "miyabi.cli_sandbox",
+}
 
 
 class _Program(click.Group):

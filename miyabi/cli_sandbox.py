@@ -1,0 +1,83 @@
+"""``miyabi sandbox``: a fleet on this machine's loopback, to look at, to break and to see recover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from miyabi.errors import MiyabiError
+
+_folder = click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where it is; $XDG_STATE_HOME/miyabi/sandbox unless given."
+)
+_plain = click.option("--plain", is_flag=True, help="No root folders of the hosts' own, even as root.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong is told in a line."""
+    try:
+        yield
+    except MiyabiError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'the sandbox'}: {error.strerror}") from None
+
+
+def _at(folder: Path | None) -> Path:
+    from miyabi.sandbox.fleet import default_folder  # noqa: PLC0415 - only a command that runs pays for it
+
+    return folder or default_folder()
+
+
+def _there(folder: Path | None) -> Any:
+    from miyabi.sandbox.fleet import Sandbox  # noqa: PLC0415
+
+    place = _at(folder)
+    found = Sandbox.load(place)
+    if found is None:
+        raise click.ClickException(f"there is no sandbox in {place}: miyabi sandbox up")
+    return found
+
+
+@click.group()
+def sandbox() -> None:
+    """A fleet of three hosts on this machine's loopback: pixel (like Termux), mugen (Linux), macbook (like macOS)."""
+
+
+@sandbox.command()
+@_folder
+@_plain
+def up(folder: Path | None, *, plain: bool) -> None:
+    """Bring it up, and print the command that recovers it."""
+    from miyabi.sandbox import lifecycle  # noqa: PLC0415
+
+    with _told():
+        brought = lifecycle.up(_at(folder), plain=plain, say=click.echo)
+    click.echo(f"\nin a clone of the repository:\n    {brought.command}\n\nto look around:")
+    click.echo(f"    ssh -F {brought.ssh_config} pixel\n\nto break something: miyabi sandbox faults")
+
+
+@sandbox.command()
+@_folder
+def down(folder: Path | None) -> None:
+    """End everything that runs in it, and remove its folder."""
+    from miyabi.sandbox import lifecycle  # noqa: PLC0415
+
+    with _told():
+        click.echo("the sandbox is gone" if lifecycle.down(_at(folder)) else "there is no sandbox")
+
+
+@sandbox.command()
+@_folder
+def status(folder: Path | None) -> None:
+    """Tell how its hosts are, and what of them is an imitation."""
+    from miyabi.sandbox import lifecycle  # noqa: PLC0415
+
+    there = _there(folder)
+    with _told():
+        click.echo("\n".join(lifecycle.status(there)))

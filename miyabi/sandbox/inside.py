@@ -1,0 +1,48 @@
+"""Run a command on a host of the sandbox from the outside, not through its sshd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from miyabi.sandbox import programs
+from miyabi.sandbox.fleet import SandboxError, SandboxHost
+
+
+def command_on(host: SandboxHost, script: str) -> list[str]:
+    """The words that run a piece of shell on ``host``."""
+    enter = f"{host.inside(host.etc)}/enter"
+    if not host.isolated:
+        return [enter, "sh", "-c", script]
+    try:
+        pid = host.boot_pid_file.read_text().strip()
+    except OSError:
+        raise SandboxError(f"{host.name} is not up: miyabi sandbox up") from None
+    words = [programs.path_of("nsenter"), "--target", pid, "--mount", "--uts", "--root", "--wd=/"]
+    return [*words, enter, "sh", "-c", script]
+
+
+def run_on(
+    host: SandboxHost, script: str, *, check: bool = True, seconds: float = 20
+) -> subprocess.CompletedProcess[str]:
+    """Run a piece of shell on ``host`` with the host's own environment.
+
+    + check: whether a code other than 0 is a ``SandboxError``
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - our own hosts
+            command_on(host, script),
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SandboxError(f"{host.name}: cannot be entered: {error}; miyabi sandbox status tells how it is") from None
+    if check and done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()
+        raise SandboxError(f"{host.name}: {script}: exit code {done.returncode}: {said}")
+    return done

@@ -1,0 +1,79 @@
+"""What is wanted of the sandbox's hosts: their specs, the inventory, and the ways to reach them."""
+
+from __future__ import annotations
+
+import pprint
+from pathlib import Path
+from typing import Any
+
+from miyabi.sandbox.fleet import Sandbox, SandboxHost
+
+_SPECS = Path(__file__).parent / "wanted"
+
+_ALIAS = """\
+Host {name}
+  HostName {address}
+  Port {port}
+  User {user}
+  IdentityFile {folder}/key
+  IdentitiesOnly yes
+  UserKnownHostsFile {folder}/known_hosts
+  StrictHostKeyChecking yes
+
+"""
+
+
+def write(sandbox: Sandbox) -> None:
+    """Write specs, inventory, ssh configuration and known hosts into the sandbox's folder."""
+    folder = sandbox.folder
+    (folder / "specs").mkdir()
+    known, aliases = [], []
+    for host in sandbox.hosts.values():
+        (folder / "specs" / f"{host.name}.yaml").write_text(_spec(host), encoding="utf-8")
+        key = (host.outside(host.etc) / "host_key.pub").read_text().split()
+        known += [f"[{host.address}]:{port} {key[0]} {key[1]}\n" for port in (host.way_in, host.port)]
+        aliases.append(
+            _ALIAS.format(name=host.name, address=host.address, port=host.way_in, user=host.user, folder=folder)
+        )
+    (folder / "known_hosts").write_text("".join(known))
+    sandbox.ssh_config.write_text("".join(aliases))
+    sandbox.inventory.write_text(_inventory(sandbox))
+
+
+def _spec(host: SandboxHost) -> str:
+    text = (_SPECS / f"{host.name}.yaml").read_text(encoding="utf-8")
+    # Without a disk of its own, the host must not be judged by how full this machine's is.
+    limits = ("70%", "85%") if host.isolated else ("99%", "99.5%")
+    values = {
+        "@PORT@": host.port,
+        "@MCP_PORT@": host.mcp_port,
+        "@SSHD@": host.inside("/usr/bin/sshd"),
+        "@WARNING@": limits[0],
+        "@CRITICAL@": limits[1],
+    }
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, str(value))
+    return text
+
+
+def _inventory(sandbox: Sandbox) -> str:
+    hosts = [(host.name, _data(sandbox, host)) for host in sandbox.hosts.values()]
+    shown = pprint.pformat(hosts, width=118, sort_dicts=False)
+    return f'"""The sandbox\'s fleet: pixel and macbook are imitations."""\n\nsandbox = {shown}\n'
+
+
+def _data(sandbox: Sandbox, host: SandboxHost) -> dict[str, Any]:
+    return {
+        "ssh_hostname": host.address,
+        "ssh_port": host.way_in,
+        "ssh_user": host.user,
+        "ssh_key": str(sandbox.folder / "key"),
+        "ssh_config_file": str(sandbox.ssh_config),
+        "ssh_known_hosts_file": str(sandbox.folder / "known_hosts"),
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_allow_agent": False,
+        "ssh_look_for_keys": False,
+        "ssh_connect_retries": 3,
+        "platform": host.platform,
+        "spec": str(sandbox.folder / "specs" / f"{host.name}.yaml"),
+    }
