@@ -17,6 +17,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 from typing_extensions import override
 
+from miyabi.bounded import BOUNDED
 from miyabi.errors import ParseError
 
 T = TypeVar("T")
@@ -28,25 +29,16 @@ _BEGIN = "##miyabi:begin"
 _END = "##miyabi:end"
 _END_LINE = re.compile(rf"^{_END} (\w+) (\d+)$")
 
-# macOS has no `timeout`: there perl's alarm outlives its exec, and where there is no perl either, a watcher looks every
-# second; its sleep must not outlive it, hence the trap. Each way ends in 124 as GNU's `timeout` does: the alarm's own
-# code is 142, that of busybox's `timeout` 143, that of a kill 137.
 # `shown` prints text without a byte that is not printable ASCII: pyinfra dies of one that is not UTF-8.
-_PRELUDE = r"""LC_ALL=C; export LC_ALL; unset TMUX TMUX_PANE
+_PRELUDE = (
+    r"""LC_ALL=C; export LC_ALL; unset TMUX TMUX_PANE
 PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH
-if command -v timeout >/dev/null 2>&1; then limited() { timeout "$@"; }
-elif command -v perl >/dev/null 2>&1; then limited() { perl -e 'alarm shift; exec @ARGV or exit 127' "$@"; }
-else limited() {
-  _limit=$1; shift; "$@" & _pid=$!
-  (exec >/dev/null 2>&1; trap 'kill -9 "$!"; exit' TERM
-  while kill -0 "$_pid"; do
-    [ "$_limit" -gt 0 ] || kill -9 "$_pid"; _limit=$((_limit - 1)); sleep 1 & wait "$!"
-  done) & _watch=$!
-  wait "$_pid" 2>/dev/null; _code=$?; kill "$_watch" 2>/dev/null; wait "$_watch" 2>/dev/null; return "$_code"
-}; fi
-bounded() { limited "$@"; _code=$?; case $_code in 137|142|143) return 124;; esac; return "$_code"; }
+"""
+    + BOUNDED
+    + r"""
 shown() { case $1 in *[!\ -~"
 "]*) printf '%s\n' "$1" | tr -c '\n -~' '?';; *) printf '%s\n' "$1";; esac; }"""
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
