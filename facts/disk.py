@@ -27,10 +27,7 @@ if [ "$code" -ne 0 ] && [ "$code" -ne 124 ] && [ ! -e "$path" ]; then
   [ ! -d "$path" ] || [ -x "$path" ] || {{ shown "$path: Permission denied"; exit 1; }}
   measure "$path"
 fi
-if [ -d "$data" ]; then
-  echo shared
-  case $said in *" /") measure "$data";; esac
-fi
+case $said in *" /") [ ! -d "$data" ] || measure "$data";; esac
 shown "path $asked
 $said"
 exit $code"""
@@ -61,17 +58,15 @@ def _on_host(path: str) -> str:
 
 
 def _parse(lines: list[str]) -> state.Disk:
-    shared = lines[0] == "shared"
-    asked = lines[int(shared)].removeprefix("path ")
+    asked = lines[0].removeprefix("path ")
     row = next((found for found in map(_ROW.match, reversed(lines)) if found), None)
     if row is None:
         raise ParseError(f"df printed no row: {lines[-1]}")
     size, used, available = (max(0, int(row[key])) * 1024 for key in ("size", "used", "available"))
-    # The volumes of an APFS container share its space: what one of them uses says nothing about what is left.
-    taken, whole = (size - available, size) if shared else (used, used + available)
-    if whole <= 0:
+    if size == 0:
         raise ParseError(f"the file system at {row['mount']} has no size")
-    return state.Disk(asked, row["mount"], size, used, available, round(100 * taken / whole, 2))
+    taken = 100 * (size - min(available, size)) / size
+    return state.Disk(asked, row["mount"], size, used, available, round(taken, 2))
 
 
 class Disk(SectionFact[state.Disk]):
@@ -80,14 +75,15 @@ class Disk(SectionFact[state.Disk]):
     + path: what to measure; a leading ``~`` is the user's home on the host; where it does not exist yet, the nearest
       parent that does
 
-    Sizes are in bytes. ``used_percent`` is that of ``df`` (the blocks kept for root are not available), unrounded; on
-    macOS it is the share of the APFS container that is not available, and ``/`` is answered by the data volume
+    Sizes are in bytes. ``used_percent`` is the share of the whole size that is not available, on every platform: blocks
+    kept for root count as used (so it is a little above ``df``'s own on ext4), and so does what the other volumes of an
+    APFS container take. macOS's ``/`` is a sealed image: the data volume answers for it
     (https://support.apple.com/guide/security/signed-system-volume-security-secd698747c9/web).
 
     .. code:: python
 
         Disk(path="/home/kaede", mount="/", size=270553174016, used=25767157760, available=83178160128,
-             used_percent=23.65)
+             used_percent=69.26)
 
     **Example:**
 

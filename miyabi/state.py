@@ -122,7 +122,7 @@ class Sshd(Observed):
 
 @dataclass(frozen=True, slots=True)
 class Disk(Observed):
-    """The file system that holds ``path``: sizes in bytes, ``used_percent`` of what users may fill, from 0 to 100."""
+    """The file system that holds ``path``: sizes in bytes, ``used_percent`` is the share that is not available."""
 
     path: str
     mount: str
