@@ -1,8 +1,15 @@
-"""Keep the layout and the scrollback of every host's tmux server.
+"""Keep the tmux sessions of every host in a file on this machine.
 
-Usage: pyinfra inventory deploys/snapshot.py
+Usage: pyinfra inventory deploys/snapshot.py -y [--data keep=10] [--data lines=2000]
 """
 
-from operations import tmux
+from pyinfra import host
 
-tmux.snapshot(name="Snapshot")
+from facts.snapshot import LINES
+from operations import snapshot
+
+snapshot.save(
+    name="Snapshot",
+    keep=host.data.get("keep", snapshot.KEEP),
+    lines=host.data.get("lines", LINES),
+)

@@ -26,6 +26,9 @@ _SPECS = Path("inventory") / "specs"
 
 # Commands of their own modules, each imported when it is asked for.
 _COMMANDS: dict[str, str] = {
+    "run": "miyabi.cli_run",
+    "adopt": "miyabi.cli_snapshot",
+    "snapshot": "miyabi.cli_snapshot",
     "sandbox": "miyabi.cli_sandbox",
 }
 
@@ -152,7 +155,7 @@ def _size(checked: Spec) -> str:
 def _spec_of(host: str) -> Spec:
     if "/" in host or host.endswith(SUFFIXES):
         return _load(resolve_spec(host, _SPECS), local=True)
-    hosts = _inventory_hosts()
+    hosts = inventory_hosts()
     if host in hosts:
         reference = hosts[host].get("spec")
         if reference is None:
@@ -171,7 +174,7 @@ def _load(path: Path, *, local: bool) -> Spec:
     return load_spec(path, base_directory=str(path.resolve().parent) if local else "~")
 
 
-def _inventory_hosts() -> dict[str, dict[str, object]]:
+def inventory_hosts() -> dict[str, dict[str, object]]:
     """The hosts of the inventory in the working directory, with their data."""
     if not (Path("inventory") / "__init__.py").is_file():
         return {}

@@ -155,6 +155,11 @@ def program_name(pane: spec.Pane) -> str | None:
         words = shlex.split(pane.commands[-1].text)
     except ValueError:
         words = pane.commands[-1].text.split()
+    return program_of(words)
+
+
+def program_of(words: Iterable[str]) -> str | None:
+    """The program that a command line's words are about: not the launcher in front of it, such as ``node``."""
     for word in words:
         name = word.rsplit("/", 1)[-1]
         if name not in _LAUNCHERS and "=" not in word and not word.startswith("-"):

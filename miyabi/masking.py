@@ -1,0 +1,85 @@
+"""Text without what looks like a secret. Pure.
+
+The patterns are data: a wrong guess costs a masked word, a missed one a secret in a file, so they are generous.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "********"
+
+# As of November 2026. In each, the group `secret` is what gets masked; what stands around it stays readable.
+PATTERNS: tuple[str, ...] = (
+    # Keys by which services recognise their own: OpenAI and Anthropic, GitHub, GitLab, Slack, AWS, Google,
+    # Hugging Face, npm, PyPI, DigitalOcean, Stripe, Telegram bots, JSON Web Tokens.
+    r"\b(?P<secret>sk-[A-Za-z0-9_-]{16,})",
+    r"\b(?P<secret>(?:gh[opusr]_|github_pat_)[A-Za-z0-9_]{16,})",
+    r"\b(?P<secret>gl(?:pat|ptt|dt|rt)-[A-Za-z0-9_-]{16,})",
+    r"\b(?P<secret>xox[a-z]-[A-Za-z0-9-]{10,})",
+    r"\b(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b",
+    r"\b(?P<secret>AIza[A-Za-z0-9_-]{30,})",
+    r"\b(?P<secret>ya29\.[A-Za-z0-9_-]{16,})",
+    r"\b(?P<secret>(?:hf|npm|dop_v1|[rsp]k_(?:live|test))_[A-Za-z0-9]{16,})",
+    r"\b(?P<secret>pypi-[A-Za-z0-9_-]{32,})",
+    r"\b(?P<secret>\d{8,10}:AA[A-Za-z0-9_-]{30,})",
+    r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?)",
+    r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
+    # Authorization: Bearer X, and the like.
+    (
+        r"(?i:\b(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:bearer |basic |token |digest )?\s*)"
+        r"(?P<secret>[^\s\"',;]+)"
+    ),
+    r"(?i:\bbearer\s+)(?P<secret>[A-Za-z0-9._~+/=-]{8,})",
+    r"(?i:\b(?:set-)?cookie\s*:\s*)(?P<secret>[^\r\n\"']+)",
+    # --token X, --token=X.
+    (
+        r"(?i:--?(?:[a-z0-9]+[-_])*(?:password|passwd|passphrase|secret|token|api-?_?key|access-?_?key|auth|credentials?)"
+        r"(?:=|\s+))(?!-)(?P<secret>'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"]+)"
+    ),
+    # PASSWORD=..., "api_key": "...", password: ....
+    (
+        r"(?i:[\"']?\b[a-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|"
+        r"credentials?)(?:_[a-z0-9_]+|\d*)[\"']?(?:=|:[ \t]*))(?P<secret>'[^'\n]+'|\"[^\"\n]+\"|[^\s'\"]+)"
+    ),
+    # https://user:password@host.
+    r"://[^\s/@:]+:(?P<secret>[^\s/@]+)@",
+)
+
+_PATTERNS = tuple(re.compile(pattern, re.DOTALL) for pattern in PATTERNS)
+
+
+def masked(text: str) -> str:
+    """The text with what looks like a secret replaced by stars.
+
+    + text: may be long; it is not changed when it holds nothing of the kind
+
+    .. code:: python
+
+        masked("curl -H 'Authorization: Bearer abc123' --token xyz")
+        # "curl -H 'Authorization: Bearer ********' --token ********"
+    """
+    for pattern in _PATTERNS:
+        text = pattern.sub(_hidden, text)
+    return text
+
+
+def _hidden(found: re.Match[str]) -> str:
+    start, end = found.span("secret")
+    begin = found.start()
+    return found[0][: start - begin] + MASK + found[0][end - begin :]
+
+
+# Everything that a terminal would act on: C0 without tab and newline, DEL, C1; and what turns the reading direction.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X].*?(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL)
+
+
+def plain(text: str) -> str:
+    """The text without escape sequences and other characters that a terminal would act on; tab and newline stay."""
+    return _CONTROL.sub("", _SEQUENCE.sub("", text))
+
+
+def shown(text: str) -> str:
+    r"""The text on one line, safe for a terminal: what is not printable becomes an escape such as ``\x1b``."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
