@@ -15,6 +15,7 @@ from miyabi.state import Observed, Platform as PlatformName
 _SCRIPT = r"""system=; hostname=
 case ${PREFIX:-} in */com.termux/*) system=Termux;; esac
 [ -n "$system" ] || [ ! -d /data/data/com.termux/files/usr ] || system=Termux
+[ -n "$system" ] || ! command -v sw_vers >/dev/null 2>&1 || system=Darwin
 [ -n "$system" ] || { read -r system </proc/sys/kernel/ostype; } 2>/dev/null
 [ -n "$system" ] || system=$(uname -s)
 { read -r hostname </proc/sys/kernel/hostname; } 2>/dev/null

@@ -81,3 +81,42 @@ def status(folder: Path | None) -> None:
     there = _there(folder)
     with _told():
         click.echo("\n".join(lifecycle.status(there)))
+
+
+@sandbox.command()
+def faults() -> None:
+    """List what can be broken."""
+    from miyabi.sandbox.faults import ALL, FAULTS  # noqa: PLC0415
+
+    for fault in FAULTS.values():
+        mended = f"  (ends with: miyabi sandbox mend {fault.name})" if fault.mend else ""
+        click.echo(f"{fault.name:<15} {fault.summary}; {', '.join(fault.hosts)}{mended}")
+    click.echo(f"{'all':<15} {', '.join(ALL)}")
+
+
+@sandbox.command("break")
+@click.argument("fault")
+@click.argument("host", required=False)
+@_folder
+def break_(fault: str, host: str | None, folder: Path | None) -> None:
+    """Break something: FAULT on HOST, or where it is at home; see miyabi sandbox faults."""
+    from miyabi.sandbox.faults import inject  # noqa: PLC0415
+
+    there = _there(folder)
+    with _told():
+        for line in inject(there, fault, host):
+            click.echo(line)
+
+
+@sandbox.command()
+@click.argument("fault")
+@click.argument("host", required=False)
+@_folder
+def mend(fault: str, host: str | None, folder: Path | None) -> None:
+    """Take back what no recovery heals: slow-network, offline, agent-hang, termux-api, log-flood."""
+    from miyabi.sandbox.faults import mend as mended  # noqa: PLC0415
+
+    there = _there(folder)
+    with _told():
+        for line in mended(there, fault, host):
+            click.echo(line)

@@ -40,13 +40,18 @@ def mount_script(host: SandboxHost, folders: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def boot_script(host: SandboxHost, way_in: str, launchd: str) -> str:
+def boot_script(host: SandboxHost) -> str:
+    """What the first process of the host does: it starts the services, and stays."""
+    return f"sh {host.inside(host.etc)}/services\nwhile :; do sleep 100000 & wait; done\n"
+
+
+def services_script(host: SandboxHost, way_in: str, launchd: str) -> str:
     """What runs on the host from the start.
 
     + way_in: the command of the sshd that the inventory uses
     + launchd: the command of the imitation that holds the Mac's ssh port
     """
-    lines = ["# Boots this host of the sandbox.", f"{way_in} &"]
+    lines = ["# What runs on this host of the sandbox from the start.", way_in]
     if host.name == "pixel":
         # As Termux:Boot does when termux-services is installed; without runit a plain sshd is all there is.
         service = shlex.quote(f"{host.inside(PREFIX)}/var/service")
@@ -54,8 +59,7 @@ def boot_script(host: SandboxHost, way_in: str, launchd: str) -> str:
         lines.append(f"  SVDIR={service} service-daemon start")
         lines.append("else sshd; fi")
     elif host.name == "macbook":
-        lines.append(f"{launchd} &")
+        lines.append(f"nohup {launchd} >/dev/null 2>&1 </dev/null &")
     else:
         lines.append("sshd")
-    lines.append("while :; do sleep 100000 & wait; done")
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 
 from miyabi.sandbox import programs
-from miyabi.sandbox.boot import boot_script, mount_script
+from miyabi.sandbox.boot import boot_script, mount_script, services_script
 from miyabi.sandbox.fleet import HOMES, HOST_VARIABLE, PREFIX, SANDBOX_VARIABLE, SandboxHost
 from miyabi.sandbox.tools import EVERYWHERE_IMITATED, IMITATED, PYTHON_IMITATED, TOOLS
 
@@ -86,7 +86,10 @@ def build(host: SandboxHost, folder: Path, public_key: str) -> None:
         (etc / name).write_text(_sshd_config(host, folder, port))
     _script(etc / "enter", _enter(host, folder))
     _script(etc / "session", _SESSION.format(etc=shlex.quote(host.inside(host.etc)), shell=shlex.quote(shell_of(host))))
-    _script(etc / "boot", boot_script(host, _way_in(host), _launchd(host)))
+    _script(etc / "boot", boot_script(host))
+    _script(etc / "way-in", f'#!/bin/sh\nexec {_way_in(host)} "$@"\n')
+    way_in = shlex.quote(f"{host.inside(host.etc)}/way-in")
+    _script(etc / "services", services_script(host, way_in, _launchd(host)))
     if host.isolated:
         _script(etc / "mounts", mount_script(host, mounted_folders()))
 
@@ -233,7 +236,7 @@ def _sshd_config(host: SandboxHost, folder: Path, port: int) -> str:
 
 def _way_in(host: SandboxHost) -> str:
     etc = host.inside(host.etc)
-    words = [real(host, programs.path_of("sshd")), "-D", "-f", f"{etc}/way_in_config", "-E", f"{etc}/sshd.log"]
+    words = [real(host, programs.path_of("sshd")), "-f", f"{etc}/way_in_config", "-E", f"{etc}/sshd.log"]
     return shlex.join(words)
 
 

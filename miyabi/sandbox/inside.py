@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 
 from miyabi.sandbox import programs
@@ -46,3 +47,10 @@ def run_on(
         said = (done.stderr or done.stdout).strip()
         raise SandboxError(f"{host.name}: {script}: exit code {done.returncode}: {said}")
     return done
+
+
+def tmux_on(host: SandboxHost, *arguments: str) -> str | None:
+    """What ``tmux ARGUMENTS`` prints on ``host``; None when it fails, as it does without a server."""
+    folder = host.inside("/opt/homebrew/bin" if host.name == "macbook" else "/usr/bin")
+    done = run_on(host, f'PATH="$PATH":{folder} exec tmux -u {shlex.join(arguments)}', check=False)
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -21,7 +21,13 @@ TOOLS = {
 }
 
 # The host's own agents, and what they need.
-EVERYWHERE_IMITATED = {"claude": "any/agent", "codex": "any/agent", "gh": "any/gh", "sshd": "any/sshd"}
+EVERYWHERE_IMITATED = {
+    "claude": "any/agent",
+    "codex": "any/agent",
+    "gh": "any/gh",
+    "log-writer": "any/log-writer",
+    "sshd": "any/sshd",
+}
 
 _PIXEL = ("df", "getprop", "ifconfig", "ip", "service-daemon", "uname", "uptime")
 _MACBOOK = ("df", "ifconfig", "launchctl", "memory_pressure", "route", "sw_vers", "sysctl", "systemsetup", "uname")

@@ -1,0 +1,112 @@
+"""Faults of the sessions: agents, panes, windows, sessions, the tmux server."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+
+from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
+from miyabi.sandbox.inside import run_on
+from miyabi.sandbox.processes import alive, below, end, state_of, wait_for
+
+_AGENT = {"pixel": "status", "mugen": "kaede", "macbook": "momiji"}
+_HUNG = {"pixel": "status", "mugen": "tsubaki", "macbook": "worker-1"}
+_PANE = {"pixel": "pixel-shell", "mugen": "codegen-shell", "macbook": "review-shell"}
+_WINDOW = {"pixel": ("monitor", "notes"), "mugen": ("miyabi", "review"), "macbook": ("miyabi", "review")}
+_SESSION = {"pixel": "monitor", "mugen": "orchestra", "macbook": "orchestra"}
+
+
+def _tmux(host: SandboxHost, *arguments: str) -> str:
+    done = run_on(host, f"tmux {shlex.join(arguments)}", check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def pane_of(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
+    """Id, pid and whether it is dead, of the pane that a recovery has named so; None when there is none."""
+    for line in _tmux(host, "list-panes", "-a", "-F", "#{pane_id} #{pane_pid} #{pane_dead} #{@miyabi_pane}").split(
+        "\n"
+    ):
+        fields = line.split(" ", 3)
+        if len(fields) == 4 and fields[3] == name:
+            return fields[0], int(fields[1]), fields[2] == "1"
+    return None
+
+
+def _wanted_pane(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
+    if not _tmux(host, "list-sessions"):
+        raise SandboxError(f"{host.name} has no tmux sessions yet: recover the sandbox once, then break it")
+    return pane_of(host, name)
+
+
+def kill_agent(_: Sandbox, host: SandboxHost) -> str:
+    """Kill an agent with signal 9; its pane stays, dead."""
+    name = _AGENT[host.name]
+    pane = _wanted_pane(host, name)
+    if pane is None or pane[2]:
+        return f"agent {name} is dead already"
+    end({pane[1], *below(pane[1])})
+    return f"agent {name} (pid {pane[1]}) was killed"
+
+
+def hang_agent(_: Sandbox, host: SandboxHost) -> str:
+    """Stop an agent: it lives, and does nothing any more."""
+    name = _HUNG[host.name]
+    pane = _wanted_pane(host, name)
+    if pane is None or pane[2]:
+        return f"agent {name} is dead: nothing to stop"
+    for pid in (pane[1], *below(pane[1])):
+        os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: state_of(pane[1]) == "T", 5, f"agent {name} does not stop")
+    return f"agent {name} (pid {pane[1]}) was stopped"
+
+
+def let_agent_go_on(_: Sandbox, host: SandboxHost) -> str:
+    """Let the agent go on."""
+    pane = pane_of(host, _HUNG[host.name])
+    for pid in (pane[1], *below(pane[1])) if pane else ():
+        os.kill(pid, signal.SIGCONT)
+    return f"agent {_HUNG[host.name]} goes on"
+
+
+def kill_pane(_: Sandbox, host: SandboxHost) -> str:
+    """Close a pane."""
+    name = _PANE[host.name]
+    pane = _wanted_pane(host, name)
+    if pane is None:
+        return f"pane {name} is not there already"
+    _tmux(host, "kill-pane", "-t", pane[0])
+    return f"pane {name} was closed"
+
+
+def kill_window(_: Sandbox, host: SandboxHost) -> str:
+    """Close a window with all that runs in it."""
+    session, window = _WINDOW[host.name]
+    _wanted_pane(host, "")
+    there = _tmux(host, "list-windows", "-t", f"={session}", "-F", "#{window_name}").split("\n")
+    if window not in there:
+        return f"window {session}:{window} is not there already"
+    _tmux(host, "kill-window", "-t", f"={session}:={window}")
+    return f"window {session}:{window} was closed"
+
+
+def kill_session(_: Sandbox, host: SandboxHost) -> str:
+    """Close a session with all of its windows."""
+    session = _SESSION[host.name]
+    _wanted_pane(host, "")
+    if session not in _tmux(host, "list-sessions", "-F", "#{session_name}").split("\n"):
+        return f"session {session} is not there already"
+    _tmux(host, "kill-session", "-t", f"={session}")
+    return f"session {session} was closed"
+
+
+def kill_server(_: Sandbox, host: SandboxHost) -> str:
+    """Kill the tmux server with signal 9: its socket stays, nobody answers."""
+    answer = _tmux(host, "display-message", "-p", "#{pid}")
+    if not answer.isdigit() or not alive(int(answer)):
+        return "no tmux server runs already"
+    pid = int(answer)
+    panes = below(pid)
+    end({pid})
+    end(panes)
+    return f"the tmux server (pid {pid}) was killed with {len(panes)} processes in it"
