@@ -24,6 +24,8 @@ def _told() -> Iterator[None]:
         yield
     except MiyabiError as error:
         raise click.ClickException(str(error)) from None
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'the sandbox'}: {error.strerror}") from None
 

@@ -84,9 +84,7 @@ def stop_writer(sandbox: Sandbox, host: SandboxHost) -> str:
 def fill_disk(_: Sandbox, host: SandboxHost) -> str:
     """Fill the host's small disk."""
     if not host.isolated:
-        raise SandboxError(
-            f"disk-full is not to be had on {host.name}: it takes root, whose sandbox mounts small disks"
-        )
+        raise SandboxError(f"disk-full is not to be had on {host.name}: small disks are mounted by root alone")
     run_on(host, "dd if=/dev/zero of=$HOME/scratch/cache-$$ bs=65536 2>/dev/null; :")
     rows = run_on(host, "df -Pk ~/scratch").stdout.split("\n")
     return f"~/scratch is full ({rows[1].split()[4]} used)"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 
 from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
-from miyabi.sandbox.inside import run_on
+from miyabi.sandbox.inside import tmux_on
 from miyabi.sandbox.processes import alive, below, end, state_of, wait_for
 
 _AGENT = {"pixel": "status", "mugen": "kaede", "macbook": "momiji"}
@@ -18,15 +17,13 @@ _SESSION = {"pixel": "monitor", "mugen": "orchestra", "macbook": "orchestra"}
 
 
 def _tmux(host: SandboxHost, *arguments: str) -> str:
-    done = run_on(host, f"tmux {shlex.join(arguments)}", check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return tmux_on(host, *arguments) or ""
 
 
 def pane_of(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
     """Id, pid and whether it is dead, of the pane that a recovery has named so; None when there is none."""
-    for line in _tmux(host, "list-panes", "-a", "-F", "#{pane_id} #{pane_pid} #{pane_dead} #{@miyabi_pane}").split(
-        "\n"
-    ):
+    wanted = "#{pane_id} #{pane_pid} #{pane_dead} #{@miyabi_pane}"
+    for line in _tmux(host, "list-panes", "-a", "-F", wanted).split("\n"):
         fields = line.split(" ", 3)
         if len(fields) == 4 and fields[3] == name:
             return fields[0], int(fields[1]), fields[2] == "1"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from miyabi.sandbox import hosts, programs, specs
 from miyabi.sandbox.fleet import HOST_NAMES, Sandbox, SandboxError, SandboxHost
-from miyabi.sandbox.inside import run_on
+from miyabi.sandbox.inside import tmux_on
 from miyabi.sandbox.processes import alive, end_all, processes_of, wait_for
 from miyabi.sandbox.tools import IMITATIONS
 
@@ -229,5 +229,5 @@ def _answering(host: SandboxHost, port: int) -> str:
 
 
 def _tmux(host: SandboxHost) -> str:
-    done = run_on(host, "tmux list-sessions -F '#S'", check=False)
-    return ", ".join(done.stdout.split()) if done.returncode == 0 else "no server"
+    sessions = tmux_on(host, "list-sessions", "-F", "#S")
+    return "no server" if sessions is None else ", ".join(sessions.split())

@@ -22,11 +22,8 @@ TOOLS = {
 
 # The host's own agents, and what they need.
 EVERYWHERE_IMITATED = {
-    "claude": "any/agent",
-    "codex": "any/agent",
-    "gh": "any/gh",
-    "log-writer": "any/log-writer",
-    "sshd": "any/sshd",
+    **dict.fromkeys(("claude", "codex"), "any/agent"),
+    **{name: f"any/{name}" for name in ("gh", "log-writer", "sshd")},
 }
 
 _PIXEL = ("df", "getprop", "ifconfig", "ip", "service-daemon", "uname", "uptime")
