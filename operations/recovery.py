@@ -167,13 +167,16 @@ def _confirm(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
     look(host, wanted, climb)
     if not host.state.is_executing:
         return
-    if climb.left is None:
-        host.noop("the tmux fleet is what the spec says")
-        if climb.steps:
-            yield from tell_guardian(host, wanted, status_line(None, "COMPLETE", summary(climb)))
+    found = findings(host).values()
+    wrong = [climb.left] if climb.left else []
+    wrong += [f"{each.subject}: {each.reason}" for each in found if each.verdict == "failed"]
+    if wrong:
+        yield from tell_guardian(host, wanted, status_line(None, "FAILED", summary(climb, findings(host))))
+        yield refusal("; ".join(wrong))
         return
-    yield from tell_guardian(host, wanted, status_line(None, "FAILED", summary(climb)))
-    yield refusal(climb.left)
+    host.noop("the host is what the spec says")
+    if climb.steps or any(each.verdict == "repaired" for each in found):
+        yield from tell_guardian(host, wanted, status_line(None, "COMPLETE", summary(climb, findings(host))))
 
 
 class _Summary(BaseStateCallback):
