@@ -63,13 +63,18 @@ def _server(host: Host, server: object) -> TmuxServer:
 
 def managed_socket() -> str | None:
     """The socket name of the tmux server that the current host's spec manages; None for tmux's default."""
+    return managed_server().socket_name
+
+
+def managed_server() -> TmuxServer:
+    """The tmux server that the current host's spec manages; tmux's default without a spec."""
     if not ctx_host.isset():
-        return None
+        return TmuxServer()
     try:
-        return host_spec(ctx_host.get()).tmux.socket_name
+        return host_spec(ctx_host.get()).tmux
     except (MiyabiError, AttributeError):
         # A question about a host must not fail for want of a spec.
-        return None
+        return TmuxServer()
 
 
 def _is_local(host: Host) -> bool:

@@ -12,7 +12,7 @@ from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
-from facts.host_spec import managed_socket
+from facts.host_spec import managed_server
 from facts.platform import host_section
 from facts.probe import COMMAND_TIMEOUT, Section, probe_script, read_section, split_sections
 from facts.processes import processes_section
@@ -23,6 +23,7 @@ from miyabi.masking import masked, plain
 from miyabi.pane_command import pane_command, tree_lines
 from miyabi.shell import quoted
 from miyabi.snapshot_model import PaneRecord, SessionRecord, Snapshot, WindowRecord
+from miyabi.spec import TmuxServer
 
 # Lines of scrollback of each pane, and the bytes that they may take.
 LINES = 2000
@@ -135,7 +136,7 @@ def make_snapshot(
     seen: Screens,
     *,
     home: str = "",
-    socket_name: str | None = None,
+    server: TmuxServer | None = None,
 ) -> Snapshot:
     """The snapshot of what was observed; host and time are for whoever keeps it."""
 
@@ -175,7 +176,8 @@ def make_snapshot(
         version=tmux.version,
         server=seen.server,
         home=home,
-        socket_name=socket_name,
+        socket_name=server.socket_name if server else None,
+        config_file=server.config_file if server else None,
         sessions=tuple(
             SessionRecord(
                 session_id=each.session_id,
@@ -189,6 +191,14 @@ def make_snapshot(
             for each in tmux.sessions
         ),
     )
+
+
+def asked_server(socket_name: str | None) -> TmuxServer:
+    """The tmux server to ask.
+
+    + socket_name: None is the one that the host's data or spec names, "" tmux's default
+    """
+    return managed_server() if socket_name is None else TmuxServer(socket_name or None)
 
 
 class HostSnapshot(FactBase[Snapshot]):
@@ -214,9 +224,8 @@ class HostSnapshot(FactBase[Snapshot]):
     def command(self, socket_name: str | None = None, lines: int = LINES) -> str:
         """The probe with the sections of a snapshot."""
         # The answer does not tell which server was asked.
-        socket = managed_socket() if socket_name is None else socket_name
-        self.socket_name = socket
-        return probe_script(snapshot_sections(socket, lines))
+        self.server = asked_server(socket_name)
+        return probe_script(snapshot_sections(self.server.socket_name, lines))
 
     @override
     def process(self, output: list[str]) -> Snapshot:
@@ -226,4 +235,4 @@ class HostSnapshot(FactBase[Snapshot]):
             host, tmux, processes, screens = (read_section(each, found) for each in snapshot_sections())
         except ParseError as error:
             raise FactProcessError(f"tmux's sessions are unknown: {error}") from error
-        return make_snapshot(tmux, processes, screens, home=host.home, socket_name=self.socket_name)
+        return make_snapshot(tmux, processes, screens, home=host.home, server=self.server)

@@ -126,6 +126,8 @@ def missing(before: Snapshot, pairs: Pairs) -> list[str]:
     shared = set()
     for session, window in before.windows():
         where = shown(session.session_name)
+        if not living(window):
+            continue
         if session.session_id not in pairs.sessions:
             if session.session_id not in shared:
                 shared.add(session.session_id)
@@ -153,7 +155,9 @@ def _changed(before: Snapshot, pairs: Pairs) -> Iterator[str]:
             where = f"{shown(session.session_name)}:{shown(window.window_name)}"
             if not (window.automatic and now.automatic) and window.window_name != now.window_name:
                 yield f"~ window {where}: now called {shown(now.window_name)}"
-            if len(window.panes) > 1 and layout_shape(window.layout) != layout_shape(now.layout):
+            # With other panes it must be another one; a single pane has none.
+            same_panes = len(window.panes) == len(now.panes) > 1
+            if same_panes and layout_shape(window.layout) != layout_shape(now.layout):
                 yield f"~ window {where}: another layout"
             for pane in living(window):
                 if pane.pane_id in pairs.panes:

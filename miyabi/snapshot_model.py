@@ -79,7 +79,7 @@ class Snapshot(Observed):
     + version: tmux's version, "" when no tmux was asked
     + server: tells one tmux server from the next; "" when none ran
     + home: the user's home directory on the host, "" when unknown
-    + socket_name: which tmux server, as in ``tmux -L``
+    + socket_name, config_file: which tmux server, as in ``tmux -L`` and ``tmux -f``
     """
 
     host: str
@@ -88,6 +88,7 @@ class Snapshot(Observed):
     server: str = ""
     home: str = ""
     socket_name: str | None = None
+    config_file: str | None = None
     sessions: tuple[SessionRecord, ...] = ()
     format: Literal["miyabi-snapshot-1"] = "miyabi-snapshot-1"
 

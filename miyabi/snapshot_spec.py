@@ -90,4 +90,6 @@ def gapless(session: SessionRecord) -> bool:
 
 def server_mapping(snapshot: Snapshot) -> Mapping:
     """What a spec says of the tmux server."""
-    return {"tmux": {"socket_name": snapshot.socket_name}} if snapshot.socket_name else {}
+    values = {"socket_name": snapshot.socket_name, "config_file": snapshot.config_file}
+    said = {key: value for key, value in values.items() if value}
+    return {"tmux": said} if said else {}

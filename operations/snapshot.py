@@ -11,9 +11,9 @@ from pyinfra import host, logger
 from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand, operation
 
 from facts.host import LADDER, observe
-from facts.host_spec import host_spec, managed_socket
+from facts.host_spec import host_spec
 from facts.observation import Unknown, ask, ask_together, forget
-from facts.snapshot import LINES, make_snapshot, snapshot_sections
+from facts.snapshot import LINES, asked_server, make_snapshot, snapshot_sections
 from miyabi.errors import MiyabiError
 from miyabi.marks import changed_since, marking, marks_from_json
 from miyabi.shell import HOST_ENVIRONMENT, quoted
@@ -57,7 +57,7 @@ def save(keep: int = KEEP, lines: int = LINES, socket_name: str | None = None) -
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
             yield refusal(f"{what} is {value!r}; allowed: a whole number from 1 to {most}")
             return
-    taken = _take(host, managed_socket() if socket_name is None else socket_name, lines)
+    taken = _take(host, asked_server(socket_name), lines)
     if isinstance(taken, str):
         yield refusal(f"the snapshot is not taken: {taken}")
     elif not taken.sessions:
@@ -66,9 +66,9 @@ def save(keep: int = KEEP, lines: int = LINES, socket_name: str | None = None) -
         yield FunctionCommand(write, (taken, keep), {})
 
 
-def _take(host: Host, socket_name: str | None, lines: int) -> Snapshot | str:
+def _take(host: Host, server: TmuxServer, lines: int) -> Snapshot | str:
     """The snapshot, or why what is there is unknown."""
-    sections = snapshot_sections(socket_name, lines)
+    sections = snapshot_sections(server.socket_name, lines)
     ask_together(host, sections)
     answers: list[Any] = []
     for section in sections:
@@ -77,7 +77,7 @@ def _take(host: Host, socket_name: str | None, lines: int) -> Snapshot | str:
             return f"{section.title}: {answer.reason}"
         answers.append(answer)
     identity, tmux, processes, screens = answers
-    return make_snapshot(tmux, processes, screens, home=identity.home, socket_name=socket_name)
+    return make_snapshot(tmux, processes, screens, home=identity.home, server=server)
 
 
 def write(state: State, host: Host, taken: Snapshot, keep: int) -> bool:

@@ -1,0 +1,1 @@
+"""Snapshots on the control machine, restore and adopt."""
