@@ -122,3 +122,15 @@ def mend(fault: str, host: str | None, folder: Path | None) -> None:
     with _told():
         for line in mended(there, fault, host):
             click.echo(line)
+
+
+@sandbox.command()
+@_plain
+def demo(*, plain: bool) -> None:
+    """Bring up a sandbox, break it, recover it, and take it down; exit code 0 when all of it was healed."""
+    from miyabi.sandbox.demo import demo as played  # noqa: PLC0415
+    from miyabi.sandbox.display import Display  # noqa: PLC0415
+
+    with _told():
+        code = played(Display(), plain=plain)
+    raise SystemExit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
@@ -10,18 +9,18 @@ from miyabi.sandbox.inside import run_on
 from miyabi.sandbox.lifecycle import answers
 from miyabi.sandbox.processes import arguments_of, end, name_of, processes_of, wait_for
 
-_LOG = ".miyabi/logs/agents.log"
-_LOG_SIZE = 1_000_000
+LOG = ".miyabi/logs/agents.log"
+LOG_SIZE = 1_000_000
 
 
-def _running(sandbox: Sandbox, host: SandboxHost, *words: str) -> set[int]:
+def running(sandbox: Sandbox, host: SandboxHost, *words: str) -> set[int]:
     """The host's processes whose command line has all of these words in it."""
     lines = {pid: " ".join(arguments_of(pid)) for pid in processes_of(sandbox.folder, host.name)}
     return {pid for pid, line in lines.items() if all(word in line for word in words)}
 
 
 def _listeners(sandbox: Sandbox, host: SandboxHost, configuration: str) -> set[int]:
-    found = _running(sandbox, host, configuration)
+    found = running(sandbox, host, configuration)
     return {pid for pid in found if name_of(pid).startswith("sshd")}
 
 
@@ -31,7 +30,7 @@ def kill_sshd(sandbox: Sandbox, host: SandboxHost) -> str:
         return f"nobody answers on port {host.port} already"
     how = "its sshd was killed"
     if host.name == "pixel":
-        end(_running(sandbox, host, "runsv"))
+        end(running(sandbox, host, "runsv"))
         run_on(host, 'rm -rf "$PREFIX/var/service/sshd/supervise"')
         how = "its sshd was killed, and runit with it"
     if host.name == "macbook":
@@ -44,12 +43,12 @@ def kill_sshd(sandbox: Sandbox, host: SandboxHost) -> str:
 
 def kill_mcp(sandbox: Sandbox, host: SandboxHost) -> str:
     """Kill the MCP server, and leave an orphan of an earlier generation that does not listen."""
-    servers = {pid for pid in _running(sandbox, host, "mcp_server.py") if "silent" not in arguments_of(pid)}
+    servers = {pid for pid in running(sandbox, host, "mcp_server.py") if "silent" not in arguments_of(pid)}
     end(servers)
-    orphans = _running(sandbox, host, "mcp_server.py", "silent")
+    orphans = running(sandbox, host, "mcp_server.py", "silent")
     if not orphans:
         run_on(host, f"nohup miyabi-mcp-server {host.mcp_port} silent >/dev/null 2>&1 </dev/null &")
-        wait_for(lambda: _running(sandbox, host, "mcp_server.py", "silent"), 10, "the orphan does not start")
+        wait_for(lambda: running(sandbox, host, "mcp_server.py", "silent"), 10, "the orphan does not start")
     killed = "was killed" if servers else "is dead already"
     return f"the MCP server {killed}, an orphan of it runs and does not listen on {host.mcp_port}"
 
@@ -65,19 +64,19 @@ def corrupt_config(_: Sandbox, host: SandboxHost) -> str:
 
 def flood_log(sandbox: Sandbox, host: SandboxHost) -> str:
     """Fill a log over its size; its writer holds it open and never stops."""
-    log = host.home / _LOG
-    if not _running(sandbox, host, "log-writer"):
-        run_on(host, f"nohup log-writer ~/{_LOG} >/dev/null 2>&1 </dev/null &")
-    elif log.stat().st_size < _LOG_SIZE:
+    log = host.home / LOG
+    if not running(sandbox, host, "log-writer"):
+        run_on(host, f"nohup log-writer ~/{LOG} >/dev/null 2>&1 </dev/null &")
+    elif log.stat().st_size < LOG_SIZE:
         with log.open("a") as more:
             more.write("a line of a log that nobody reads\n" * 35_000)
-    wait_for(lambda: log.exists() and log.stat().st_size > _LOG_SIZE, 30, f"{log} does not grow")
-    return f"~/{_LOG} has {log.stat().st_size // 1000} kB, and is being written to"
+    wait_for(lambda: log.exists() and log.stat().st_size > LOG_SIZE, 30, f"{log} does not grow")
+    return f"~/{LOG} has {log.stat().st_size // 1000} kB, and is being written to"
 
 
 def stop_writer(sandbox: Sandbox, host: SandboxHost) -> str:
     """Stop the writer of the log."""
-    end(_running(sandbox, host, "log-writer"))
+    end(running(sandbox, host, "log-writer"))
     return "the writer of the log has stopped"
 
 
@@ -106,7 +105,8 @@ def log_out(_: Sandbox, host: SandboxHost) -> str:
     return "gh is logged out of GitHub"
 
 
-def _api(host: SandboxHost) -> Path:
+def api_folder(host: SandboxHost) -> Path:
+    """Where the imitation of Termux:API writes down its calls."""
     if host.name != "pixel":
         raise SandboxError(f"termux-api is not to be had on {host.name}: it is no phone")
     return host.outside(host.etc) / "termux-api"
@@ -114,19 +114,13 @@ def _api(host: SandboxHost) -> Path:
 
 def hang_termux_api(_: Sandbox, host: SandboxHost) -> str:
     """Make every termux-* command hang for ever, and take the wake lock away."""
-    _api(host).mkdir(exist_ok=True)
-    (_api(host) / "wake-lock").unlink(missing_ok=True)
-    (_api(host) / "hang").touch()
+    api_folder(host).mkdir(exist_ok=True)
+    (api_folder(host) / "wake-lock").unlink(missing_ok=True)
+    (api_folder(host) / "hang").touch()
     return "every termux-* command hangs"
 
 
 def mend_termux_api(_: Sandbox, host: SandboxHost) -> str:
     """Let the termux-* commands answer again."""
-    (_api(host) / "hang").unlink(missing_ok=True)
+    (api_folder(host) / "hang").unlink(missing_ok=True)
     return "the termux-* commands answer"
-
-
-def is_slow(host: SandboxHost, seconds: float) -> bool:
-    """Whether the way in takes so long to say who it is."""
-    started = time.monotonic()
-    return answers(host, host.way_in, 10) and time.monotonic() - started >= seconds

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from miyabi.sandbox import hosts, programs
-from miyabi.sandbox.fleet import Sandbox, SandboxHost
+from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
 from miyabi.sandbox.inside import run_on
 from miyabi.sandbox.lifecycle import answers, free_port
 from miyabi.sandbox.processes import arguments_of, end, name_of, processes_of, wait_for
@@ -21,8 +21,10 @@ DELAY_MILLISECONDS = 150
 def slow_down(sandbox: Sandbox, host: SandboxHost) -> str:
     """Put a relay in front of the way in, that keeps each byte for a while; the way in itself moves to another port."""
     said = f"each byte to and from {host.name} takes {DELAY_MILLISECONDS} ms longer"
-    if _relays(sandbox, host):
+    if relays_of(sandbox, host):
         return f"{said} already"
+    if not answers(host, host.way_in):
+        raise SandboxError(f"{host.name} is out of reach: miyabi sandbox mend offline {host.name}")
     _end_way_in(sandbox, host)
     behind = free_port()
     run_on(host, f"{host.inside(host.etc)}/way-in -p {behind}")
@@ -43,7 +45,7 @@ def slow_down(sandbox: Sandbox, host: SandboxHost) -> str:
 
 def speed_up(sandbox: Sandbox, host: SandboxHost) -> str:
     """Take the relay away."""
-    relays = _relays(sandbox, host)
+    relays = relays_of(sandbox, host)
     end(relays)
     if relays:
         _end_way_in(sandbox, host)
@@ -52,7 +54,8 @@ def speed_up(sandbox: Sandbox, host: SandboxHost) -> str:
     return f"the network to {host.name} is as fast as before"
 
 
-def _relays(sandbox: Sandbox, host: SandboxHost) -> set[int]:
+def relays_of(sandbox: Sandbox, host: SandboxHost) -> set[int]:
+    """The relays in front of the host."""
     return {pid for pid in processes_of(sandbox.folder, host.name) if str(_RELAY) in arguments_of(pid)}
 
 

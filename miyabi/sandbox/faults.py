@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from miyabi.sandbox import fault_ground, fault_network, fault_tmux
+from miyabi.sandbox import damage, fault_ground as ground, fault_network, fault_tmux as tmux
 from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
 
 Act = Callable[[Sandbox, SandboxHost], str]
@@ -17,6 +17,7 @@ class Fault:
 
     + summary: what is broken, in a line
     + hosts: where, unless somebody says so
+    + seen: whether it is broken now, as told from outside
     + inject: breaks it, and says what it did; again it changes nothing
     + mend: what takes it back, for what no recovery heals; None where a recovery does
     """
@@ -25,39 +26,41 @@ class Fault:
     summary: str
     hosts: tuple[str, ...]
     inject: Act
+    seen: Callable[[Sandbox, SandboxHost], bool]
     mend: Act | None = None
 
 
+_DESKS = ("mugen", "macbook")
+_SLOW = f"each byte to a host takes {fault_network.DELAY_MILLISECONDS} ms longer, each way"
+
 _LIST = (
-    Fault("agent-kill", "an agent is killed, its pane is dead", ("mugen",), fault_tmux.kill_agent),
-    Fault("pane", "a pane is closed", ("macbook",), fault_tmux.kill_pane),
-    Fault("window", "a window is closed", ("mugen",), fault_tmux.kill_window),
-    Fault("session", "a session is closed", ("macbook",), fault_tmux.kill_session),
-    Fault("server", "the tmux server is killed", ("pixel",), fault_tmux.kill_server),
-    Fault("sshd", "the sshd that the spec names is killed", ("pixel", "mugen"), fault_ground.kill_sshd),
-    Fault("mcp", "the MCP server is killed, an orphan of it stays", ("mugen", "macbook"), fault_ground.kill_mcp),
-    Fault("config-corrupt", "a config file is cut off", ("macbook", "mugen"), fault_ground.corrupt_config),
+    Fault("agent-kill", "an agent is killed, its pane is dead", ("mugen",), tmux.kill_agent, damage.agent_is_down),
+    Fault("pane", "a pane is closed", ("macbook",), tmux.kill_pane, damage.pane_is_missing),
+    Fault("window", "a window is closed", ("mugen",), tmux.kill_window, damage.window_is_missing),
+    Fault("session", "a session is closed", ("macbook",), tmux.kill_session, damage.session_is_missing),
+    Fault("server", "the tmux server is killed", ("pixel",), tmux.kill_server, damage.server_is_missing),
+    Fault("sshd", "the spec's sshd is killed", ("pixel", "mugen"), ground.kill_sshd, damage.sshd_is_down),
+    Fault("mcp", "an MCP server is killed, an orphan stays", _DESKS, ground.kill_mcp, damage.mcp_is_damaged),
+    Fault("config-corrupt", "a config file is cut off", _DESKS, ground.corrupt_config, damage.config_is_corrupt),
     Fault(
-        "log-flood", "a log is over its size, its writer never stops", ("mugen",), fault_ground.flood_log,
-        fault_ground.stop_writer,
+        "log-flood", "a log is over its size, its writer never stops", ("mugen",),
+        ground.flood_log, damage.log_is_too_large, ground.stop_writer,
     ),
-    Fault("disk-full", "a small disk is full (takes root)", ("mugen",), fault_ground.fill_disk),
-    Fault("temp", "old temporary files lie about", ("pixel",), fault_ground.litter),
-    Fault("integration", "the agents are logged out of GitHub", ("mugen",), fault_ground.log_out),
+    Fault("disk-full", "a small disk is full (takes root)", ("mugen",), ground.fill_disk, damage.disk_is_full),
+    Fault("temp", "old temporary files lie about", ("pixel",), ground.litter, damage.litter_is_there),
+    Fault("integration", "gh is logged out of GitHub", ("mugen",), ground.log_out, damage.is_logged_out),
+    Fault("slow-network", _SLOW, ("macbook",), fault_network.slow_down, damage.is_slow, fault_network.speed_up),
     Fault(
-        "slow-network", "each byte to a host takes 150 ms longer, each way", ("macbook",), fault_network.slow_down,
-        fault_network.speed_up,
-    ),
-    Fault(
-        "agent-hang", "an agent is stopped: it lives and does nothing", ("mugen",), fault_tmux.hang_agent,
-        fault_tmux.let_agent_go_on,
+        "agent-hang", "an agent is stopped: it lives and does nothing", ("mugen",),
+        tmux.hang_agent, damage.agent_hangs, tmux.let_agent_go_on,
     ),
     Fault(
-        "termux-api", "every termux-* command hangs", ("pixel",), fault_ground.hang_termux_api,
-        fault_ground.mend_termux_api,
+        "termux-api", "every termux-* command hangs", ("pixel",),
+        ground.hang_termux_api, damage.termux_api_hangs, ground.mend_termux_api,
     ),
     Fault(
-        "offline", "a host is out of reach", ("macbook",), fault_network.go_away, fault_network.come_back
+        "offline", "a host is out of reach", ("macbook",),
+        fault_network.go_away, damage.is_away, fault_network.come_back,
     ),
 )  # fmt: skip
 

@@ -22,6 +22,18 @@ Host {name}
 
 """
 
+_INVENTORY = """\
+\"\"\"The sandbox's fleet: pixel and macbook are imitations.\"\"\"
+
+import os
+
+# What a run remembers of these hosts must not mix with what it knows of others of the same names.
+for _name, _folder in (("XDG_STATE_HOME", "state"), ("XDG_CACHE_HOME", "cache")):
+    os.environ[_name] = {folder!r} + "/" + _folder
+
+sandbox = {hosts}
+"""
+
 
 def write(sandbox: Sandbox) -> None:
     """Write specs, inventory, ssh configuration and known hosts into the sandbox's folder."""
@@ -59,7 +71,7 @@ def _spec(host: SandboxHost) -> str:
 def _inventory(sandbox: Sandbox) -> str:
     hosts = [(host.name, _data(sandbox, host)) for host in sandbox.hosts.values()]
     shown = pprint.pformat(hosts, width=118, sort_dicts=False)
-    return f'"""The sandbox\'s fleet: pixel and macbook are imitations."""\n\nsandbox = {shown}\n'
+    return _INVENTORY.format(folder=str(sandbox.folder), hosts=shown)
 
 
 def _data(sandbox: Sandbox, host: SandboxHost) -> dict[str, Any]:
