@@ -54,7 +54,8 @@ esac; }}
 
 # What took the connection has answered, with a banner or not; so has what was silent until the bound. An address that
 # refused leaves the next one to ask. Every other trouble is the tool's own: then the next tool is asked.
-_LOOP = r"""answer() { shown "$said"; exit 0; }
+_LOOP = r"""answer() { [ -z "$taken" ] || echo taken; shown "$said"; exit 0; }
+taken=
 said='there is no bash, nc, python3, perl or ssh-keyscan to ask with'
 for tool in bash nc python3 perl ssh-keyscan; do
   command -v "$tool" >/dev/null 2>&1 || continue
@@ -64,8 +65,8 @@ for tool in bash nc python3 perl ssh-keyscan; do
     [ "$tool" != nc ] || { code=${said##*exit }; said=${said%exit *}; }
     case $said in *SSH-*) answer;; esac
     case $code in
-    124) answer;;
-    0) [ -z "$said" ] || answer; asked=yes;;
+    124) taken=yes; answer;;
+    0) [ "$tool" = ssh-keyscan ] || taken=yes; [ -z "$said" ] || answer; asked=yes;;
     *) case $said in *[Rr]efused*|'') asked=yes;; esac;;
     esac
   done
@@ -89,12 +90,14 @@ def sshd_section(port: int | None = None) -> Section[state.Sshd]:
 
 def _parse(lines: list[str]) -> state.Sshd:
     port = int(lines[0].removeprefix("port "))
-    for line in lines[1:]:
+    taken, said = lines[1:2] == ["taken"], lines[1:]
+    for line in said:
         if found := _BANNER.match(line):
             return state.Sshd(port, answering=True, banner=found[1][:255])
         if _BUSY.match(line):
             raise ParseError(f"an sshd is there, but takes no connection for now: {line}")
-    return state.Sshd(port, answering=False)
+    spoke = next((line.strip()[:80] for line in said[1:] if line.strip()), "") if taken else None
+    return state.Sshd(port, answering=False, spoke=spoke)
 
 
 class Sshd(SectionFact[state.Sshd]):
@@ -103,8 +106,8 @@ class Sshd(SectionFact[state.Sshd]):
     + port: the port to ask; None is the one that this very connection came to, else 8022 on Termux and 22 elsewhere
 
     It takes a real banner (RFC 4253, 4.2) within 2 s: a port that is closed, silent or speaks something else is
-    ``answering=False``. On macOS launchd holds the port, so this is right where looking for a process is not. Unknown
-    is a host without a tool that can ask, and an sshd that says it is too busy.
+    ``answering=False``, and ``spoke`` tells the three apart. On macOS launchd holds the port, so this is right where
+    looking for a process is not. Unknown is a host without a tool that can ask, and an sshd that says it is too busy.
 
     .. code:: python
 

@@ -1,0 +1,246 @@
+"""Disk, memory, processes and clock of a host against limits, with what may be done when one is critical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand, operation
+from pyinfra.api.exceptions import PyinfraError
+
+from facts.clock import clock_section
+from facts.disk import disk_section
+from facts.memory import memory_section
+from facts.observation import Unknown, ask, ask_together, asked_between, forget
+from facts.own_processes import own_processes_section
+from facts.platform import host_section
+from facts.probe import Section
+from facts.processes import processes_section
+from miyabi.limits import (
+    PHANTOM_LIMIT,
+    PHANTOM_WARNING,
+    Judgement,
+    judge_clock,
+    judge_disk,
+    judge_memory,
+    judge_processes,
+    phantoms,
+)
+from miyabi.spec import McpServer, Relief
+from miyabi.units import parse_duration, parse_percentage
+from operations.refusal import refusal
+from operations.upkeep import note, proof, warn
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+    from pyinfra.api.command import PyinfraCommand
+
+T = TypeVar("T")
+Judge = Callable[[T], Judgement]
+
+
+def limits_sections(disk_path: str = "~", *, processes: bool = False) -> list[Section[Any]]:
+    """What ``within`` asks of every host.
+
+    + processes: whether a limit of processes is given
+    """
+    sections: list[Section[Any]] = [host_section(), disk_section(disk_path), memory_section(), clock_section()]
+    return [*sections, own_processes_section()] if processes else sections
+
+
+@operation()
+def within(
+    disk_path: str = "~",
+    disk_warning: float | str = 85,
+    disk_critical: float | str = 90,
+    memory_warning: float | str = 15,
+    memory_critical: float | str = 10,
+    processes_warning: int | None = None,
+    processes_critical: int | None = None,
+    clock_skew: float | str = 30,
+    disk_relief: Sequence[Relief] = (),
+    memory_relief: Sequence[Relief] = (),
+    servers: Sequence[McpServer] = (),
+) -> Generator[PyinfraCommand]:
+    """Tell what is beyond its limits on a host; what is critical is relieved as the caller says, and no other way.
+
+    + disk_path: a path on the disk to look at; a leading ``~`` is the user's home on the host
+    + disk_warning, disk_critical: percent of used space from which it is a warning, or critical
+    + memory_warning, memory_critical: percent of available memory below which it is a warning, or critical
+    + processes_warning, processes_critical: numbers of the user's own processes; None is Android's limit in Termux (24
+      and 32), and none elsewhere
+    + clock_skew: seconds, or text such as ``1m``, that the host's clock may be from the control machine's
+    + disk_relief, memory_relief: what may be done when it is critical, in this order, until it no longer is
+    + servers: those that a relief may restart, by their names
+
+    A warning changes nothing and fails nothing. What is critical fails the operation, unless a relief helps; so does
+    what could not be told.
+
+    **Example:**
+
+    .. code:: python
+
+        from miyabi.spec import Relief
+        from operations import limits
+
+        limits.within(
+            name="Within limits",
+            disk_critical="95%",
+            disk_relief=[Relief("prune", "~/.cache/pip/*", older_than=86400)],
+        )
+    """
+    try:
+        disk = _rising(disk_warning, disk_critical, "disk")
+        memory = _falling(memory_warning, memory_critical)
+        limit = _process_limit(processes_warning, processes_critical)
+        skew = parse_duration(clock_skew)
+        _require_servers((*disk_relief, *memory_relief), servers)
+    except ValueError as error:
+        yield refusal(f"limits: {error}")
+        return
+    ask_together(host, limits_sections(disk_path, processes=limit is not None))
+    reports = [*_reports("processes", _judge_processes(limit)), *_reports("clock", _judge_clock(skew))]
+    reliefs: list[Generator[PyinfraCommand]] = []
+    resources: list[tuple[str, Section[Any], Judge[Any], Sequence[Relief]]] = [
+        ("disk", disk_section(disk_path), lambda seen: judge_disk(seen, *disk), disk_relief),
+        ("memory", memory_section(), lambda seen: judge_memory(seen, *memory), memory_relief),
+    ]
+    for subject, section, judge, relief in resources:
+        judged = _judged(section, judge)
+        if relief and isinstance(judged, Judgement) and judged.grade == "critical":
+            reliefs.append(_relieve(judged, section, judge, relief, servers))
+        else:
+            reports += _reports(subject, judged)
+    for each in reliefs:
+        yield from each
+    if reports:
+        yield refusal("; ".join(reports))
+    elif not reliefs:
+        host.noop("disk, memory, processes and clock are looked after")
+
+
+def _rising(warning: float | str, critical: float | str, subject: str) -> tuple[float, float]:
+    low, high = parse_percentage(warning), parse_percentage(critical)
+    if low > high:
+        raise ValueError(f"{subject}: the warning {low:g} % must not be above the critical {high:g} %")
+    return low, high
+
+
+def _falling(warning: float | str, critical: float | str) -> tuple[float, float]:
+    low, high = _rising(critical, warning, "memory available: seen from below")
+    return high, low
+
+
+def _process_limit(warning: int | None, critical: int | None) -> tuple[int, int] | None:
+    if warning is None and critical is None:
+        return None
+    limit = (PHANTOM_WARNING if warning is None else warning, PHANTOM_LIMIT if critical is None else critical)
+    if not 1 <= limit[0] <= limit[1]:
+        raise ValueError(f"processes: a warning of {limit[0]} must be 1 or more, and not above the critical {limit[1]}")
+    return limit
+
+
+def _require_servers(reliefs: Sequence[Relief], servers: Sequence[McpServer]) -> None:
+    known = {server.name for server in servers}
+    for relief in reliefs:
+        if relief.does == "restart" and relief.target not in known:
+            raise ValueError(f"the relief restarts {relief.target}, which is none of the servers given")
+
+
+def _judged(section: Section[T], judge: Judge[T]) -> Judgement | Unknown:
+    seen = ask(host, section)
+    return seen if isinstance(seen, Unknown) else judge(seen)
+
+
+def _judge_processes(limit: tuple[int, int] | None) -> Judgement | Unknown | None:
+    """None where nobody set a limit."""
+    identity = ask(host, host_section())
+    if not isinstance(identity, Unknown) and identity.platform == "termux":
+        return _judged(
+            processes_section(),
+            lambda seen: judge_processes(phantoms(seen), *(limit or (PHANTOM_WARNING, PHANTOM_LIMIT))),
+        )
+    if limit is None:
+        return None
+    return _judged(own_processes_section(), lambda count: judge_processes(count, *limit))
+
+
+def _judge_clock(skew: float) -> Judgement | Unknown:
+    return _judged(clock_section(), lambda told: judge_clock(told, asked_between(host, clock_section()), skew))
+
+
+def _reports(subject: str, judged: Judgement | Unknown | None) -> list[str]:
+    """Say what is to be said of a subject; what must fail the operation is returned."""
+    if isinstance(judged, Unknown) or (judged is not None and judged.grade == "critical"):
+        reason = f"unknown: {judged.reason}" if isinstance(judged, Unknown) else judged.evidence
+        note(host, subject, "failed", reason)
+        return [f"{subject}: {reason}"]
+    if judged is not None and judged.grade == "warning":
+        warn(host, subject, judged.evidence)
+    return []
+
+
+def _relieve(
+    judged: Judgement, section: Section[T], judge: Judge[T], reliefs: Sequence[Relief], servers: Sequence[McpServer]
+) -> Generator[PyinfraCommand]:
+    """Do one relief after the other until the resource is no longer critical, and prove that it is not."""
+    note(host, judged.subject, "failed", f"{judged.evidence}, and its relief was not finished")
+    did = []
+    for relief in reliefs:
+        did.append(_in_words(relief))
+        for command in _commands(relief, servers):
+            # One relief that fails must not keep the next from its turn.
+            yield FunctionCommand(_try, (command, did[-1]), {})
+        if host.state.is_executing:
+            forget(host, section.title)
+            now = _judged(section, judge)
+            if isinstance(now, Judgement) and now.grade != "critical":
+                break
+
+    def wrong(seen: T) -> str | None:
+        now = judge(seen)
+        return now.evidence if now.grade == "critical" else None
+
+    yield proof(host, judged.subject, section, wrong, did=f"{judged.evidence}: {', '.join(did)}", seconds=0)
+
+
+def _in_words(relief: Relief) -> str:
+    return {"prune": "pruned", "rotate": "rotated", "restart": "restarted"}[relief.does] + f" {relief.target}"
+
+
+def _commands(relief: Relief, servers: Sequence[McpServer]) -> Generator[PyinfraCommand]:
+    """The commands of the operation that a relief is."""
+    # Who needs no relief does not pay for these.
+    if relief.does == "prune":
+        from operations import files  # noqa: PLC0415
+
+        yield from files.pruned._inner(path=relief.target, older_than=relief.older_than)  # noqa: SLF001
+    elif relief.does == "rotate":
+        from operations import logs  # noqa: PLC0415
+
+        yield from logs.rotated._inner(path=relief.target, max_size=0, keep=relief.keep)  # noqa: SLF001
+    else:
+        from operations import processes  # noqa: PLC0415
+
+        server = next(each for each in servers if each.name == relief.target)
+        yield from processes.restarted._inner(  # noqa: SLF001
+            process=server.name,
+            start=server.start,
+            match=server.match,
+            port=server.port,
+            cwd=server.cwd,
+            environment=dict(server.environment),
+        )
+
+
+def _try(state: State, host: Host, command: PyinfraCommand, did: str) -> bool:
+    """Execute a command of a relief; that it failed is told, and no reason to stop."""
+    try:
+        done = command.execute(state, host, {})
+    except (PyinfraError, OSError) as error:
+        done = False
+        host.log_styled(f"{did}: {error}", fg="yellow", log_func=logger.warning)
+    if (done[0] if isinstance(done, tuple) else done) is False:
+        host.log_styled(f"{did}: that failed", fg="yellow", log_func=logger.warning)
+    return True
