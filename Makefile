@@ -9,9 +9,11 @@ WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 PYTEST ?=
 # make bench BENCH=--quick
 BENCH ?=
+# make demo DEMO=--plain
+DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup recover test check bench lock clean bytecode programs-to-run programs-to-test
+.PHONY: help setup recover demo test check bench lock clean bytecode programs-to-run programs-to-demo programs-to-test
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -20,6 +22,9 @@ setup: bytecode programs-to-run ## .venv with what a run needs, and tmux
 
 recover: setup ## converge the fleet to its specs
 	$(WITH_VENV) pyinfra inventory deploys/recover.py -y
+
+demo: setup programs-to-demo ## a sandbox fleet on loopback: broken, recovered, taken down
+	$(WITH_VENV) miyabi sandbox demo $(DEMO)
 
 test: check bytecode programs-to-test ## check, then every test
 	$(WITH_VENV) python -m pytest -n auto --dist worksteal $(PYTEST)
@@ -51,6 +56,9 @@ bytecode: .venv/run.stamp
 
 programs-to-run:
 	@sh setup.sh programs run
+
+programs-to-demo:
+	@sh setup.sh programs demo
 
 programs-to-test:
 	@sh setup.sh programs test

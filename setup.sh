@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepares this clone: a virtual environment with the locked packages, and the programs that are missing.
-# Used by the Makefile. Usage: sh setup.sh packages LOCKFILE | sh setup.sh programs run|test
+# Used by the Makefile. Usage: sh setup.sh packages LOCKFILE | sh setup.sh programs run|demo|test
 set -eu
 cd "$(dirname "$0")"
 venv=.venv
@@ -46,14 +46,19 @@ need() { provide "$1" "$2" || fail "$1 is missing: install it first (Debian and 
 
 programs_to_run() { need tmux tmux; }
 
-programs_to_test() {
+programs_to_demo() {
     programs_to_run
     need ssh openssh-client
     if ! have sshd; then
         need sshd openssh-server
-        # The tests start their own: nobody asked for one on port 22.
+        # The sandbox and the tests start their own: nobody asked for one on port 22.
         if [ -d /run/systemd/system ]; then as_root systemctl -q disable --now ssh.service ssh.socket 2>/dev/null || :; fi
     fi
+    provide runsv runit || say "runit is missing: the sandbox's phone has a plain sshd"
+}
+
+programs_to_test() {
+    programs_to_demo
     for shell in zsh mksh busybox; do
         provide "$shell" "$shell" || say "$shell is missing: the tests that need it are skipped"
     done
@@ -121,6 +126,7 @@ case "$*" in
         install_locked "$2"
         install_command ;;
     "programs run") programs_to_run ;;
+    "programs demo") programs_to_demo ;;
     "programs test") programs_to_test ;;
-    *) fail "usage: sh setup.sh packages LOCKFILE | sh setup.sh programs run|test" ;;
+    *) fail "usage: sh setup.sh packages LOCKFILE | sh setup.sh programs run|demo|test" ;;
 esac

@@ -1,0 +1,1 @@
+"""The sandbox: up, broken, down, and nothing left of it."""
