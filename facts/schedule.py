@@ -33,13 +33,15 @@ missing() { shown "missing $1"; exit 0; }
 need() { command -v "$1" >/dev/null 2>&1 || missing "$1 is not installed on this host${2:+: $2}"; }
 """
 
+_TIMER = "ActiveState,UnitFileState,NeedDaemonReload"
+
 _SYSTEMD = f"""{_COMMON}{SYSTEMD_ENVIRONMENT}; folder={SYSTEMD_FOLDER}
 file service "$folder/{NAME}.service"; file timer "$folder/{NAME}.timer"
 need systemctl
-said=$(bounded {COMMAND_TIMEOUT} systemctl --user show {NAME}.timer -p ActiveState,UnitFileState,NeedDaemonReload 2>&1)
+said=$(bounded {COMMAND_TIMEOUT} systemctl --user show {NAME}.timer -p {_TIMER} 2>&1)
 case $? in 0) ;; 124) exit 124;; *) missing "this user has no systemd of its own: ${{said%%
 *}}";; esac
-shown "$said"
+shown "$said" | sed -n '/^[A-Za-z]*=/p'
 said=$(bounded {COMMAND_TIMEOUT} loginctl show-user "$(id -un)" -p Linger 2>/dev/null) && shown "$said"
 exit 0"""
 
@@ -57,6 +59,7 @@ listed=$(bounded {COMMAND_TIMEOUT} crontab -l 2>/dev/null) || {{
   case $said in *'no crontab for'*|*'No such file or directory'*) ;; *) shown "$said"; exit "$code";; esac
 }}
 printf '%s\n' "$listed" | sed -n '{CRON_PATTERN}p' | while IFS= read -r line; do printf %s "$line" | told line; done
+echo listed yes
 [ "$(uname -s)" = Linux ] || exit 0
 processes() {{ bounded {COMMAND_TIMEOUT} ps "$@" 2>/dev/null; }}
 running=$(processes -A -o comm= || processes -o comm) || exit 0
@@ -76,11 +79,15 @@ said=$(bounded {COMMAND_TIMEOUT} termux-job-scheduler --pending 2>&1) || {{ code
 case $said in *'Pending Job '*|*'No pending jobs'*) ;; *) shown "unexpected answer: $said"; exit 1;; esac
 printf '%s\n' "$said" | sed -n '/^Pending Job {TERMUX_JOB}: /p' | while IFS= read -r line; do
   printf %s "$line" | told job
-done"""
+done
+echo listed yes"""
 
 _ENVIRONMENT = "\n".join(
     [_COMMON, *(f'[ -z "${{{name}:-}}" ] || printf %s "${name}" | told {name}' for name in PASSED_ON), "exit 0"]
 )
+
+# What systemctl and loginctl are asked for.
+_SHOWN = ("ActiveState", "UnitFileState", "NeedDaemonReload", "Linger")
 
 _JOB = re.compile(rf"^Pending Job {TERMUX_JOB}: (?P<path>.*)\t(?P<how>.*)$", re.DOTALL)
 _PERIOD = re.compile(r"\(periodic: (\d+)ms\)")
@@ -101,9 +108,12 @@ def environment_section() -> Section[tuple[tuple[str, str], ...]]:
     return Section(f"{SUBJECT}_environment", _ENVIRONMENT, _environment)
 
 
-def _told(lines: list[str]) -> Iterator[tuple[str, str]]:
+def _told(lines: list[str], *known: str) -> Iterator[tuple[str, str]]:
+    """The keys and values of a section's lines; what a program said beside them makes the section unknown."""
     for line in lines:
         key, _, value = line.partition(" ")
+        if key not in known and key.partition("=")[0] not in known:
+            raise ParseError(f"unexpected line {line[:200]!r}")
         yield key, value
 
 
@@ -113,10 +123,10 @@ def _text(value: str) -> str:
 
 
 def _systemd(lines: list[str]) -> Systemd:
-    told = dict(_told(lines))
-    shown = dict(line.split("=", 1) for line in lines if "=" in line)
-    if "missing" not in told and "ActiveState" not in shown:
-        raise ParseError(f"systemctl told no state of the timer: {lines[-1] if lines else 'it printed nothing'}")
+    shown = {key: value for key, is_shown, value in (line.partition("=") for line in lines) if is_shown}
+    told = dict(_told(lines, "missing", "service", "timer", *_SHOWN))
+    if "missing" not in told and not shown.keys() >= {*_SHOWN[:3]}:
+        raise ParseError(f"systemctl told too little of the timer: {lines[-1] if lines else 'nothing'}")
     return Systemd(
         missing=told.get("missing"),
         service=_text(told["service"]) if "service" in told else None,
@@ -129,7 +139,7 @@ def _systemd(lines: list[str]) -> Systemd:
 
 
 def _launchd(lines: list[str]) -> Launchd:
-    told = dict(_told(lines))
+    told = dict(_told(lines, "missing", "plist", "loaded"))
     if "missing" not in told and told.get("loaded") not in {"yes", "no"}:
         raise ParseError("launchctl did not tell whether the agent is loaded")
     plist = _text(told["plist"]) if "plist" in told else None
@@ -137,8 +147,9 @@ def _launchd(lines: list[str]) -> Launchd:
 
 
 def _cron(lines: list[str]) -> Cron:
-    told = list(_told(lines))
+    told = list(_told(lines, "missing", "line", "listed", "daemon"))
     by_key = dict(told)
+    _require_list(by_key, "crontab")
     return Cron(
         by_key.get("missing"),
         tuple(_text(value) for key, value in told if key == "line"),
@@ -147,7 +158,8 @@ def _cron(lines: list[str]) -> Cron:
 
 
 def _termux(lines: list[str]) -> Termux:
-    told = dict(_told(lines))
+    told = dict(_told(lines, "missing", "path", "script", "job", "listed"))
+    _require_list(told, "list of jobs")
     job = _JOB.match(_text(told["job"])) if "job" in told else None
     if "job" in told and job is None:
         raise ParseError(f"termux-job-scheduler described the job as {_text(told['job'])[:200]!r}")
@@ -163,8 +175,13 @@ def _termux(lines: list[str]) -> Termux:
     )
 
 
+def _require_list(told: dict[str, str], what: str) -> None:
+    if "missing" not in told and "listed" not in told:
+        raise ParseError(f"the {what} was not read to its end")
+
+
 def _environment(lines: list[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _text(value)) for name, value in _told(lines) if name in PASSED_ON)
+    return tuple((name, _text(value)) for name, value in _told(lines, *PASSED_ON))
 
 
 @dataclass(frozen=True, slots=True)

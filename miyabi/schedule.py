@@ -102,7 +102,7 @@ def parse_interval(every: object, scheduler: SchedulerName) -> int:
     shortest = _TERMUX_SHORTEST if scheduler == "termux" else 1
     if seconds < shortest * 60:
         raise ValueError(
-            f"every {every!r} is too short: {SCHEDULERS[scheduler]} runs every {shortest} minute(s) at most"
+            f"every {every!r} is too short: {SCHEDULERS[scheduler]} runs every {in_words(shortest)} at the most often"
         )
     minutes = int(seconds // 60)
     if seconds % 60 or minutes > _LONGEST:
@@ -113,6 +113,12 @@ def parse_interval(every: object, scheduler: SchedulerName) -> int:
             f"allowed: {_CALENDAR_FORM}"
         )
     return minutes
+
+
+def in_words(minutes: int) -> str:
+    """A number of minutes as people say it: ``minute``, ``5 minutes``, ``2 hours``."""
+    count, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return unit if count == 1 else f"{count} {unit}s"
 
 
 def refuse_job(job: Job, scheduler: SchedulerName) -> str | None:
@@ -158,7 +164,7 @@ TimeoutStartSec={timeout}
 _TIMER = """\
 # {by_hand}
 [Unit]
-Description=Miyabi Recovery: every {minutes} minute(s)
+Description=Miyabi Recovery: every {words}
 
 [Timer]
 # The clock on the wall goes on while a machine sleeps, so the run that was missed comes right after waking (once,
@@ -190,7 +196,7 @@ def systemd_timer(job: Job) -> str:
     """The text of the timer unit."""
     hours = job.minutes // 60
     calendar = f"*:0/{job.minutes}" if hours == 0 else f"0/{hours}:00" if hours < 24 else "00:00"
-    return _TIMER.format(by_hand=_BY_HAND, minutes=job.minutes, calendar=calendar)
+    return _TIMER.format(by_hand=_BY_HAND, words=in_words(job.minutes), calendar=calendar)
 
 
 def _systemd_word(text: str) -> str:

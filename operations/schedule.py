@@ -17,6 +17,7 @@ from miyabi.schedule import (
     SCHEDULERS,
     Job,
     SchedulerName,
+    in_words,
     parse_interval,
     parse_scheduler,
     parse_switch,
@@ -140,10 +141,10 @@ def _install(
     drift = here.drift(job)
     if drift is None and not elsewhere:
         _tell(host, name, here)
-        host.noop(f"{SCHEDULERS[name]} runs every {job.minutes} minute(s)")
+        host.noop(f"{SCHEDULERS[name]} runs every {in_words(job.minutes)}")
         return
     if drift is not None:
-        host.log(f"{SCHEDULERS[name]} every {job.minutes} minute(s) (there was {drift})")
+        host.log(f"{SCHEDULERS[name]} every {in_words(job.minutes)} (there was {drift})")
         active = isinstance(here, Systemd) and here.active
         yield StringCommand(install_script(name, job, active=active), _timeout=_PATIENCE)
     yield from _take_away(elsewhere)

@@ -27,7 +27,7 @@ def test_scheduled_by_cron_it_runs(ssh_fleet: Fleet, clone: Path) -> None:
     ssh_fleet.add("mugen")
     first = ssh_fleet.pyinfra("inventory", "deploys/schedule.py", "-y", cwd=clone)
     assert first.code == 0, first.output
-    assert "[@local] a line in the crontab every 5 minute(s) (there was no line)" in first.output
+    assert "[@local] a line in the crontab every 5 minutes (there was no line)" in first.output
     assert "[mugen] Success" not in first.output
     second = ssh_fleet.pyinfra("inventory", "deploys/schedule.py", "-y", cwd=clone)
     assert second.code == 0, second.output

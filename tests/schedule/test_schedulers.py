@@ -130,7 +130,9 @@ def test_termux_gets_a_job(machine: Machine) -> None:
     state = imitate(machine, "termux", "cron")
     refused = recovery(machine)
     assert refused.failed
-    assert "every '5m' is too short: a job of termux-job-scheduler runs every 15 minute(s) at most" in str(refused.said)
+    assert "every '5m' is too short: a job of termux-job-scheduler runs every 15 minutes at the most often" in str(
+        refused.said
+    )
     assert not (state / "crontab").exists()
     assert not recovery(machine, every="17m").failed
     assert "(periodic: 1020000ms) (persisted)" in written(machine, state, "termux")
@@ -190,7 +192,7 @@ def test_remove_names_one_scheduler_or_means_all(machine: Machine) -> None:
         ({"every": "12 bananas"}, "every '12 bananas' is no duration: a number of seconds, or numbers with"),
         ({"every": True}, "every True is no duration"),
         ({"every": ["5m"]}, "every ['5m'] is no duration"),
-        ({"every": "30s"}, "every '30s' is too short: a line in the crontab runs every 1 minute(s) at most"),
+        ({"every": "30s"}, "every '30s' is too short: a line in the crontab runs every minute at the most often"),
         ({"every": -300}, "every -300 is no duration"),
         ({"every": "14m", "scheduler": "termux"}, "every '14m' is too short"),
         ({"every": "90s"}, "every '90s': allowed are whole minutes, up to 24 hours"),
