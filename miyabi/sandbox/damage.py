@@ -9,11 +9,11 @@ from contextlib import suppress
 
 from miyabi.sandbox.fault_ground import LOG, LOG_SIZE, api_folder, running
 from miyabi.sandbox.fault_network import relays_of
-from miyabi.sandbox.fault_tmux import AGENT, HUNG, PANE, SESSION, WINDOW, pane_of
+from miyabi.sandbox.fault_tmux import AGENT, HUNG, PANE, SESSION, WINDOW, is_stopped, pane_of
 from miyabi.sandbox.fleet import PREFIX, Sandbox, SandboxHost
 from miyabi.sandbox.inside import run_on, tmux_on
 from miyabi.sandbox.lifecycle import answers
-from miyabi.sandbox.processes import arguments_of, state_of
+from miyabi.sandbox.processes import arguments_of
 
 # Of a disk that is fuller than this, the spec says that it is critical.
 _FULL = 85
@@ -28,7 +28,7 @@ def agent_is_down(_: Sandbox, host: SandboxHost) -> bool:
 def agent_hangs(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the agent is stopped."""
     pane = pane_of(host, HUNG[host.name])
-    return pane is not None and state_of(pane[1]) == "T"
+    return pane is not None and is_stopped(pane[1])
 
 
 def pane_is_missing(_: Sandbox, host: SandboxHost) -> bool:

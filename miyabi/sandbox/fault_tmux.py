@@ -46,22 +46,28 @@ def kill_agent(_: Sandbox, host: SandboxHost) -> str:
     return f"agent {name} (pid {pane[1]}) was killed"
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether something below ``pid`` is stopped by a signal."""
+    return any(state_of(each) == "T" for each in below(pid))
+
+
 def hang_agent(_: Sandbox, host: SandboxHost) -> str:
     """Stop an agent: it lives, and does nothing any more."""
     name = HUNG[host.name]
     pane = _wanted_pane(host, name)
     if pane is None or pane[2]:
         return f"agent {name} is dead: nothing to stop"
-    for pid in (pane[1], *below(pane[1])):
+    # The pane's own process would be let go on by tmux at once: its worker is what stops.
+    for pid in below(pane[1]):
         os.kill(pid, signal.SIGSTOP)
-    wait_for(lambda: state_of(pane[1]) == "T", 5, f"agent {name} does not stop")
+    wait_for(lambda: is_stopped(pane[1]), 5, f"agent {name} does not stop")
     return f"agent {name} (pid {pane[1]}) was stopped"
 
 
 def let_agent_go_on(_: Sandbox, host: SandboxHost) -> str:
     """Let the agent go on."""
     pane = pane_of(host, HUNG[host.name])
-    for pid in (pane[1], *below(pane[1])) if pane else ():
+    for pid in below(pane[1]) if pane else ():
         os.kill(pid, signal.SIGCONT)
     return f"agent {HUNG[host.name]} goes on"
 

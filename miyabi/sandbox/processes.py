@@ -91,10 +91,9 @@ def _belongs(pid: int, folder: Path, names: list[str], roots: list[os.stat_resul
 
 
 def _writes_below(pid: int, folder: Path) -> bool:
-    try:
-        return str((_PROC / str(pid) / "fd" / "2").readlink()).startswith(f"{folder}/")
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return any(str(each.readlink()).startswith(f"{folder}/") for each in (_PROC / str(pid) / "fd").iterdir())
+    return False
 
 
 def below(pid: int) -> set[int]:

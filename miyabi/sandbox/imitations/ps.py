@@ -54,7 +54,8 @@ class Process:
     def logs(self) -> bool:
         """Whether it writes this host's log of sshd; sshd overwrites its environment with its title."""
         with contextlib.suppress(OSError):
-            return Path(f"/proc/{self.pid}/fd/2").readlink() == Path(os.environ["MIYABI_SANDBOX_LOG"])
+            log = Path(os.environ["MIYABI_SANDBOX_LOG"])
+            return any(each.readlink() == log for each in Path(f"/proc/{self.pid}/fd").iterdir())
         return False
 
 
