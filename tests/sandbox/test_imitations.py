@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from miyabi.sandbox import hosts
-from miyabi.sandbox.fleet import HOMES, PREFIX, Sandbox
+from miyabi.sandbox.fleet import HOMES, Sandbox
 from miyabi.sandbox.inside import run_on
+from miyabi.shell import HOST_ENVIRONMENT
 from tests.fleet.control import REPOSITORY
 from tests.fleet.machine import Machine
 
@@ -66,7 +67,7 @@ def test_a_host_sees_its_own_processes_alone(sandbox: Sandbox, machine: Machine)
         ("pixel", "ps -ef", "1970"),
         ("pixel", "ps -o lstart= -p $$", "Thu Jan  1 00:00:00 1970"),
         ("pixel", "ip addr; :", "Cannot bind netlink socket: Permission denied"),
-        ("pixel", "printenv TMPDIR 2>/dev/null || echo $TMPDIR", f"{PREFIX}/tmp"),
+        ("pixel", "cd $TMPDIR && pwd", "com.termux/files/usr/tmp"),
         ("pixel", "command -v systemctl service brew || echo none", "none"),
         ("macbook", "uname -s", "Darwin"),
         ("macbook", "sw_vers -productName", "macOS"),
@@ -90,16 +91,10 @@ def test_what_the_phone_and_the_mac_refuse(sandbox: Sandbox) -> None:
     for name in ("stat", "uptime", "loadavg"):
         assert run_on(pixel, f"cat /proc/{name}", check=False).returncode != 0
     assert run_on(macbook, "ls -d /proc/sys /proc/meminfo", check=False).stdout == ""
-    for host, tools in (
-        (pixel, "systemctl"),
-        (macbook, "systemctl timeout setsid"),
-        (sandbox.host("mugen"), "systemctl"),
-    ):
+    for name, tools in (("pixel", "systemctl"), ("macbook", "systemctl timeout setsid"), ("mugen", "systemctl")):
         # As the probe looks: in all folders where a tool may be.
-        script = (
-            f'PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:${{PREFIX:-/usr}}/bin:/usr/sbin:/sbin"; command -v {tools}'
-        )
-        assert run_on(host, script, check=False).stdout == ""
+        script = f"{HOST_ENVIRONMENT}; command -v {tools}"
+        assert run_on(sandbox.host(name), script, check=False).stdout == ""
     assert run_on(macbook, "ls /opt/homebrew/bin").stdout == "tmux\n"
 
 
@@ -130,4 +125,4 @@ def test_every_imitation_says_so_in_its_first_lines() -> None:
 
 def test_the_shell_imitations_parse() -> None:
     for path in _IMITATIONS.glob("*/*"):
-        subprocess.run(["sh", "-n", str(path)], check=True)
+        subprocess.run(["/bin/sh", "-n", str(path)], check=True)
