@@ -15,6 +15,10 @@ HOST_ENVIRONMENT = (
 
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _HOME = re.compile(r"~(?=/|$)")
+# Several stars in a row would mean "at any depth" in zsh. A bracket that is not closed is an ordinary character.
+_INSIDE = r"(?:\[:[a-z]+:\]|[^]/$])"
+_GLOB = re.compile(rf"(?P<star>\*+)|(?P<any>\?)|\[(?P<not>[!^]?)(?P<inside>\]{_INSIDE}*|{_INSIDE}+)\]")
+_IN_BRACKETS = re.compile(r"\[:[a-z]+:\]|-|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,36 @@ def _expanding(text: str) -> str:
     if rest or not parts:
         parts.append(shlex.quote(rest))
     return "".join(parts)
+
+
+def pattern(text: str) -> str:
+    """A path, or a pattern with ``*``, ``?`` and ``[..]``, as shell text that the host expands to the paths there.
+
+    + text: may begin with ``~`` or ``$NAME``, whose values are taken literally, whatever they hold
+
+    Returns ``"$HOME"/'my logs'/*.log`` for ``~/my logs/*.log``; where nothing fits, a shell leaves the pattern as it is.
+    """
+    home = _HOME.match(text)
+    position = home.end() if home else 0
+    parts = ['"$HOME"'] if home else []
+    for found in _GLOB.finditer(text, position):
+        parts.append(_literal(text[position : found.start()]))
+        parts.append("*" if found["star"] else "?" if found["any"] else _brackets(found["not"], found["inside"]))
+        position = found.end()
+    parts.append(_literal(text[position:]))
+    return "".join(parts) or "''"
+
+
+def _literal(text: str) -> str:
+    """Text in which only variables are expanded: a tilde within a path is a character like any other."""
+    rest = text.lstrip("~")
+    tildes = text[: len(text) - len(rest)]
+    return (shlex.quote(tildes) if tildes else "") + (_expanding(rest) if rest else "")
+
+
+def _brackets(negated: str, inside: str) -> str:
+    kept = (part if len(part) > 1 or part == "-" else shlex.quote(part) for part in _IN_BRACKETS.findall(inside))
+    return f"[{'!' if negated else ''}{''.join(kept)}]"
 
 
 def command_line(text: str) -> str:
