@@ -23,7 +23,7 @@ from facts.tmux import tmux_section
 from miyabi import state
 from miyabi.errors import ParseError
 from miyabi.shell import HOST_ENVIRONMENT, quoted
-from miyabi.spec import Spec
+from miyabi.spec import Limits, Spec
 from miyabi.tmux_listing import version_key
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def observe(host: Host, spec: Spec) -> state.Host:
 
 def ladder_sections(spec: Spec) -> list[Section[Any]]:
     """What the recovery levels want to know of a host: all but sshd's banner, the dearest answer of all."""
-    sections = _sections(spec.tmux.socket_name, None, spec.limits.disk.path)
+    sections = _sections(spec.tmux.socket_name, None, (spec.limits or Limits()).disk.path)
     return [section for section in sections if section.title != "sshd"]
 
 

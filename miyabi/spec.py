@@ -305,7 +305,7 @@ class Spec:
     logs: tuple[Log, ...] = ()
     temp: tuple[Temp, ...] = ()
     config_files: tuple[ConfigFile, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
     integrations: tuple[Integration, ...] = ()
     termux: Termux = field(default_factory=Termux)
     availability: Literal["always", "intermittent"] = "always"

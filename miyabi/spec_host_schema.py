@@ -73,8 +73,8 @@ class HostModel(Model):
     """Temporary files to remove."""
     config_files: list[ConfigFileModel] = []
     """Files that must exist and parse."""
-    limits: LimitsModel = LimitsModel()
-    """The resources that the host must stay within."""
+    limits: LimitsModel | None = None
+    """The resources that the host must stay within. Without it none is looked after."""
     integrations: list[IntegrationModel] = []
     """Services that the host's agents need."""
     termux: TermuxModel = TermuxModel()

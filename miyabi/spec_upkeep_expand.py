@@ -36,7 +36,7 @@ def expand_upkeep(model: HostModel, base_directory: str) -> dict[str, Any]:
         "config_files": tuple(
             ConfigFile(join(base_directory, file.path), file.format, file.backups) for file in model.config_files
         ),
-        "limits": _limits(model.limits, base_directory),
+        "limits": None if model.limits is None else _limits(model.limits, base_directory),
         "integrations": tuple(_integration(integration) for integration in model.integrations),
         "termux": Termux(model.termux.wake_lock, model.termux.notifications),
     }

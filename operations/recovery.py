@@ -149,8 +149,10 @@ def _with_setup(commands: Generator[PyinfraCommand], wanted: Spec, this: Level) 
 
 
 @operation()
-def confirm() -> Generator[PyinfraCommand]:
-    """Fail a host whose fleet is still not what its spec says, after all its levels had their turn; change nothing.
+def confirm(fleet: bool = True) -> Generator[PyinfraCommand]:  # noqa: FBT001, FBT002 - pyinfra passes it by name
+    """Fail a host that is still not what its spec says, after everything had its turn; change nothing.
+
+    + fleet: whether the tmux fleet counts; False is for upkeep alone
 
     **Example:**
 
@@ -160,11 +162,14 @@ def confirm() -> Generator[PyinfraCommand]:
 
         recovery.confirm(name="Confirm")
     """
-    yield from _with_spec(_confirm)
+    yield from _with_spec(lambda wanted, climb: _confirm(wanted, climb, fleet=fleet))
 
 
-def _confirm(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
-    look(host, wanted, climb)
+def _confirm(wanted: Spec, climb: Climb, *, fleet: bool) -> Generator[PyinfraCommand]:
+    if fleet:
+        look(host, wanted, climb)
+    else:
+        climb.left = None
     if not host.state.is_executing:
         return
     found = findings(host).values()

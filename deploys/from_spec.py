@@ -1,0 +1,55 @@
+"""The upkeep operations that a host's spec asks for, in order: what makes room first, what needs it afterwards."""
+
+from __future__ import annotations
+
+from pyinfra import host
+
+from facts.host import ladder_sections
+from facts.observation import expect
+from facts.upkeep import upkeep_sections
+from miyabi.spec import Spec
+from operations import limits, sshd, termux
+
+
+def expect_upkeep(wanted: Spec) -> None:
+    """Have the first question to the current host ask all that upkeep will want to know."""
+    expect(host, upkeep_sections(wanted))
+
+
+def expect_everything(wanted: Spec) -> None:
+    """Have the first question to the current host ask all that upkeep and the levels will want to know."""
+    expect(host, ladder_sections(wanted))
+    expect_upkeep(wanted)
+
+
+def keep(wanted: Spec) -> None:
+    """Keep what the current host's fleet stands on; an operation that fails stops no other, and no level.
+
+    Lists are walked in one order on every host: pyinfra refuses operations that come in different orders.
+    """
+    _keep_limits(wanted)
+    if wanted.sshd is not None:
+        sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
+    if wanted.termux.wake_lock:
+        termux.wake_lock(name="Wake lock", _ignore_errors=True)
+
+
+def _keep_limits(wanted: Spec) -> None:
+    limit = wanted.limits
+    if limit is None:
+        return
+    limits.within(
+        name="Limits",
+        disk_path=limit.disk.path,
+        disk_warning=limit.disk.warning,
+        disk_critical=limit.disk.critical,
+        memory_warning=limit.memory_available.warning,
+        memory_critical=limit.memory_available.critical,
+        processes_warning=limit.processes.warning if limit.processes else None,
+        processes_critical=limit.processes.critical if limit.processes else None,
+        clock_skew=limit.clock_skew,
+        disk_relief=limit.disk.relief,
+        memory_relief=limit.memory_available.relief,
+        servers=wanted.mcp_servers,
+        _ignore_errors=True,
+    )

@@ -1,0 +1,29 @@
+"""What upkeep wants to know of a host, so that it is asked together with everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from facts.clock import clock_section
+from facts.disk import disk_section
+from facts.memory import memory_section
+from facts.own_processes import own_processes_section
+from facts.platform import host_section
+from facts.probe import Section
+from facts.processes import processes_section
+from facts.sshd import sshd_section
+from facts.termux import wake_section
+from miyabi.spec import Spec
+
+
+def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
+    """The sections that the upkeep operations of a spec look at."""
+    yield host_section()
+    if wanted.limits is not None:
+        yield from (disk_section(wanted.limits.disk.path), memory_section(), clock_section())
+        yield own_processes_section() if wanted.limits.processes else processes_section()
+    if wanted.sshd is not None:
+        yield sshd_section(wanted.sshd.port)
+    if wanted.termux.wake_lock:
+        yield wake_section()
