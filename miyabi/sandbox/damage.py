@@ -7,13 +7,12 @@ import socket
 import tomllib
 from contextlib import suppress
 
-from miyabi.sandbox.fault_ground import LOG, LOG_SIZE, api_folder, running
+from miyabi.sandbox.fault_ground import LOG, LOG_SIZE, api_folder, orphans_of
 from miyabi.sandbox.fault_network import relays_of
 from miyabi.sandbox.fault_tmux import AGENT, HUNG, PANE, SESSION, WINDOW, is_stopped, pane_of
 from miyabi.sandbox.fleet import PREFIX, Sandbox, SandboxHost
 from miyabi.sandbox.inside import run_on, tmux_on
 from miyabi.sandbox.lifecycle import answers
-from miyabi.sandbox.processes import arguments_of
 
 # Of a disk that is fuller than this, the spec says that it is critical.
 _FULL = 85
@@ -58,13 +57,16 @@ def sshd_is_down(_: Sandbox, host: SandboxHost) -> bool:
     return not answers(host, host.port)
 
 
-def mcp_is_damaged(sandbox: Sandbox, host: SandboxHost) -> bool:
-    """Whether the MCP server does not listen, or its orphan is still there."""
-    if any("silent" in arguments_of(pid) for pid in running(sandbox, host, "mcp_server.py")):
-        return True
+def mcp_is_down(_: Sandbox, host: SandboxHost) -> bool:
+    """Whether nobody listens on the MCP server's port."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", host.mcp_port), timeout=2):
         return False
     return True
+
+
+def orphan_is_there(sandbox: Sandbox, host: SandboxHost) -> bool:
+    """Whether an orphan of the MCP server runs."""
+    return bool(orphans_of(sandbox, host))
 
 
 def config_is_corrupt(_: Sandbox, host: SandboxHost) -> bool:

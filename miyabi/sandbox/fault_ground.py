@@ -42,15 +42,28 @@ def kill_sshd(sandbox: Sandbox, host: SandboxHost) -> str:
 
 
 def kill_mcp(sandbox: Sandbox, host: SandboxHost) -> str:
-    """Kill the MCP server, and leave an orphan of an earlier generation that does not listen."""
-    servers = {pid for pid in running(sandbox, host, "mcp_server.py") if "silent" not in arguments_of(pid)}
+    """Kill the MCP server."""
+    servers = servers_of(sandbox, host)
     end(servers)
-    orphans = running(sandbox, host, "mcp_server.py", "silent")
-    if not orphans:
+    return "the MCP server was killed" if servers else "the MCP server is dead already"
+
+
+def leave_orphan(sandbox: Sandbox, host: SandboxHost) -> str:
+    """Leave a process of an earlier generation of the MCP server, that does not listen."""
+    if not orphans_of(sandbox, host):
         run_on(host, f"nohup miyabi-mcp-server {host.mcp_port} silent >/dev/null 2>&1 </dev/null &")
-        wait_for(lambda: running(sandbox, host, "mcp_server.py", "silent"), 10, "the orphan does not start")
-    killed = "was killed" if servers else "is dead already"
-    return f"the MCP server {killed}, an orphan of it runs and does not listen on {host.mcp_port}"
+        wait_for(lambda: orphans_of(sandbox, host), 10, "the orphan does not start")
+    return f"an orphan of the MCP server runs and does not listen (pid {min(orphans_of(sandbox, host))})"
+
+
+def servers_of(sandbox: Sandbox, host: SandboxHost) -> set[int]:
+    """The MCP server's processes, orphans left out."""
+    return running(sandbox, host, "mcp_server.py") - orphans_of(sandbox, host)
+
+
+def orphans_of(sandbox: Sandbox, host: SandboxHost) -> set[int]:
+    """The orphans of the MCP server."""
+    return running(sandbox, host, "mcp_server.py", "silent")
 
 
 def corrupt_config(_: Sandbox, host: SandboxHost) -> str:

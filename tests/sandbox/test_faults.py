@@ -83,4 +83,4 @@ def test_mistakes_are_told_in_a_line(sandbox: Sandbox) -> None:
 def test_the_list_of_faults_names_each() -> None:
     done = CliRunner().invoke(main, ["sandbox", "faults"])
     assert [line.split()[0] for line in done.output.splitlines()] == [*FAULTS, "all"]
-    assert set(FAULTS) - set(ALL) == {"agent-hang", "termux-api", "offline"}
+    assert set(FAULTS) - set(ALL) == {"mcp-orphan", "agent-hang", "termux-api", "offline"}
