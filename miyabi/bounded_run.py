@@ -63,6 +63,7 @@ def run_bounded(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        bufsize=0,
         # No terminal either: nobody is there to answer.
         start_new_session=True,
     )
@@ -73,9 +74,10 @@ def run_bounded(
         started(process.pid)
         with contextlib.suppress(BrokenPipeError):
             gate.write(b"go\n")
-            gate.close()
+        gate.close()
         timed_out = not _wait(process, output, begun + seconds)
     finally:
+        gate.close()
         if process.poll() is None:
             end_group(process.pid, identity, process.poll)
             process.kill()

@@ -94,6 +94,12 @@ def test_systemd_takes_the_units(tmp_path: Path, name: str) -> None:
     assert "miyabi-recover" not in done.stderr
 
 
+def test_what_a_run_starts_outlives_its_unit() -> None:
+    service = systemd_service(job()).splitlines()
+    assert {"Type=oneshot", "KillMode=process", "OOMPolicy=continue", "TimeoutStartSec=660"} <= {*service}
+    assert "Persistent=true" in systemd_timer(job()).splitlines()
+
+
 @pytest.mark.parametrize("scheduler", ["systemd", "launchd", "cron"])
 def test_what_divides_neither_hour_nor_day_is_refused(scheduler: SchedulerName) -> None:
     for minutes in set(range(1, 1441)) - set(ALLOWED):
