@@ -8,13 +8,14 @@ from miyabi.levels import Level
 from miyabi.spec import Spec
 
 HIDDEN = "(hidden)"
-_MAPPINGS = {"environment", "options", "options_after", "global_options", "budgets"}
+_MAPPINGS = {"environment", "headers", "options", "options_after", "global_options", "budgets"}
+_SECRET = {"environment", "headers"}
 
 
 def spec_to_mapping(spec: Spec, *, reveal: bool = False) -> dict[str, object]:
     """The spec as mappings and lists, without what is empty.
 
-    + reveal: whether values of environments, which often are secrets, are shown
+    + reveal: whether values of environments and headers, which often are secrets, are shown
 
     Returns such as ``{"source": "mugen.yaml", "sessions": [{"session_name": "miyabi", ...}], ...}``; durations are
     seconds, sizes are bytes.
@@ -29,13 +30,17 @@ def _mapping(value: object, *, reveal: bool) -> dict[str, object]:
         if content is None or content == ():
             continue
         if field.name in _MAPPINGS:
-            hide = field.name == "environment" and not reveal
+            hide = field.name in _SECRET and not reveal
             shown[field.name] = {_plain(name): HIDDEN if hide else item for name, item in content}
         elif isinstance(content, tuple):
-            shown[field.name] = [_mapping(item, reveal=reveal) for item in content]
+            shown[field.name] = [_shown(item, reveal=reveal) for item in content]
         else:
-            shown[field.name] = _mapping(content, reveal=reveal) if is_dataclass(content) else _plain(content)
+            shown[field.name] = _shown(content, reveal=reveal)
     return shown
+
+
+def _shown(value: object, *, reveal: bool) -> object:
+    return _mapping(value, reveal=reveal) if is_dataclass(value) else _plain(value)
 
 
 def _plain(value: object) -> object:

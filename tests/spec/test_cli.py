@@ -239,3 +239,12 @@ def test_the_installed_command_is_this_one() -> None:
         run = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
         assert run.returncode == 0
     assert 'miyabi = "miyabi.cli:main"' in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_show_hides_the_values_of_headers(clone: Path) -> None:
+    text = "integrations: [{name: api, http: 'http://x', headers: {Authorization: secret}, expect: [200, 204]}]"
+    (clone / "inventory/specs/api.yaml").write_text(text)
+    shown = miyabi("spec", "show", "api")
+    assert shown.exit_code == 0
+    (integration,) = yaml.safe_load(shown.stdout)["integrations"]
+    assert (integration["headers"], integration["expect"]) == ({"Authorization": "(hidden)"}, [200, 204])

@@ -11,21 +11,25 @@ from miyabi.spec import (
     Command,
     ConfigFile,
     DiskLimit,
+    Integration,
     Limits,
     Log,
     McpServer,
     MemoryLimit,
     Pane,
+    ProcessLimit,
     Recovery,
+    Relief,
     Session,
     Spec,
     Sshd,
     Temp,
+    Termux,
     TmuxServer,
     Window,
 )
-from miyabi.spec_paths import join
 from miyabi.spec_identity import window_identities
+from miyabi.spec_paths import join
 from tests.spec.reading import pane, spec, window
 
 EXAMPLE = """\
@@ -66,12 +70,16 @@ def test_the_whole_of_a_spec() -> None:
         logs=(Log("~/.miyabi/logs/*.log", 100_000_000, 7),),
         temp=(Temp("/tmp/claude-*", 604800.0),),  # noqa: S108 - nothing is written there
         config_files=(ConfigFile("~/.miyabi/config.json", "json", 5),),
+        limits=Limits(),
         recovery=Recovery(Level.L3, "~/setup-tmux.sh"),
     )
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_spec() -> None:
-    found = spec("{sshd: {}, logs: [{path: a}], temp: [{path: /a/b}], config_files: [{path: a, format: toml}]}")
+    found = spec(
+        "{sshd: {}, logs: [{path: a}], temp: [{path: /a/b}], config_files: [{path: a, format: toml}], limits: {},"
+        " integrations: [{name: a, tcp: 'b:1'}], termux: {}}"
+    )
     assert found == Spec(
         source="spec.yaml",
         digest=found.digest,
@@ -80,7 +88,9 @@ def test_the_defaults_of_the_schema_are_those_of_the_spec() -> None:
         temp=(Temp("/a/b", 604800.0),),
         config_files=(ConfigFile("/specs/a", "toml", 5),),
         limits=Limits(DiskLimit(), MemoryLimit()),
+        integrations=(Integration("a", tcp="b:1"),),
     )
+    assert spec("sessions: []").limits is None
     assert found.recovery == Recovery()
     assert window("session_name: s\nwindows: [{}]") == Window("window-1", panes=(Pane("s:window-1.1"),))
 
@@ -89,15 +99,39 @@ def test_every_value_of_every_key() -> None:
     found = spec("""
         tmux: {socket_name: fleet, config_file: ./tmux.conf}
         sessions: []
-        sshd: {port: '8022'}
-        mcp_servers: [{name: a, start: run, cwd: srv, port: 80, expected: down, environment: {A: ./b}}]
-        limits: {disk: {path: /data, warning: 50, critical: 60.5}, memory_available: {warning: 9%, critical: '8'}}
+        sshd: {port: '8022', start: sudo sshd}
+        mcp_servers:
+          - {name: a, start: run, cwd: srv, port: 80, expected: down, environment: {A: ./b}, orphans: reap}
+        limits:
+          disk: {path: /data, warning: 50, critical: 60.5, relief: [{prune: x/y/*, older_than: 1h}, {rotate: ./y}]}
+          memory_available: {warning: 9%, critical: '8', relief: [{restart: a}]}
+          processes: {warning: 5}
+          clock_skew: {warning: 1m}
+        integrations:
+          - {name: i, http: "http://x/", expect: [200, '204'], headers: {A-B: $C}, timeout: 1.5, remedy: up}
+          - {name: j, command: true-ish}
+        termux: {wake_lock: true, notifications: true}
+        availability: intermittent
+        grace: 1m
         recovery: {max_level: L4, guardian: null, setup_script: ./up.sh now, budgets: {L2: 1m, L4: 1.5}}
         """)
     assert found.tmux == TmuxServer("fleet", "/specs/tmux.conf")
-    assert found.sshd == Sshd(8022)
-    assert found.mcp_servers == (McpServer("a", "run", "/specs/srv", None, 80, "down", (("A", "/specs/b"),)),)
-    assert found.limits == Limits(DiskLimit("/data", 50.0, 60.5), MemoryLimit(9.0, 8.0))
+    assert found.sshd == Sshd(8022, "sudo sshd")
+    assert found.mcp_servers == (McpServer("a", "run", "/specs/srv", None, 80, "down", (("A", "/specs/b"),), "reap"),)
+    assert found.limits == Limits(
+        DiskLimit(
+            "/data", 50.0, 60.5, (Relief("prune", "/specs/x/y/*", older_than=3600.0), Relief("rotate", "/specs/y"))
+        ),
+        MemoryLimit(9.0, 8.0, (Relief("restart", "a"),)),
+        ProcessLimit(5, 32),
+        60.0,
+    )
+    assert found.integrations == (
+        Integration("i", http="http://x/", expect=(200, 204), headers=(("A-B", "$C"),), timeout=1.5, remedy="up"),
+        Integration("j", command="true-ish"),
+    )
+    assert found.termux == Termux(wake_lock=True, notifications=True)
+    assert (found.availability, found.grace) == ("intermittent", 60.0)
     budgets = DEFAULT_BUDGETS | {Level.L2: 60.0, Level.L4: 1.5}
     assert found.recovery == Recovery(Level.L4, "/specs/up.sh now", None, tuple(budgets.items()))
 

@@ -162,6 +162,7 @@ def test_lone_surrogates_are_refused() -> None:
 @pytest.mark.parametrize("limits", ["{disk: {warning: 90%, critical: 90%}}", "{memory_available: {warning: 10}}"])
 def test_thresholds_may_be_equal(limits: str) -> None:
     found = spec(f"limits: {limits}").limits
+    assert found is not None
     assert found.disk.warning <= found.disk.critical
     assert found.memory_available.warning >= found.memory_available.critical
 
