@@ -9,6 +9,7 @@ from miyabi.termux import IS_TERMUX
 
 # What systemd makes at boot, and nobody else does (sd_booted(3)).
 SYSTEMD_FOLDER = "/run/systemd/system"
+INIT_FOLDER = "/etc/init.d"
 
 # Its own property list, which only macOS itself may change.
 MACOS_PLIST = "/System/Library/LaunchDaemons/ssh.plist"
@@ -18,18 +19,20 @@ MACOS_PLIST = "/System/Library/LaunchDaemons/ssh.plist"
 _COMMON = r"""give_up() { printf '%s\n' "$1" | tr -c '\n -~' '?'; exit 1; }
 silent() { "$@" </dev/null >/dev/null 2>&1; }
 root() { if [ "$(id -u)" -eq 0 ]; then bounded 20 "$@"; else bounded 20 sudo -n "$@"; fi; }
-need_root() { [ "$(id -u)" -eq 0 ] || silent bounded 5 sudo -n true ||
-  give_up "$1 takes root, and sudo asks for a password: start it by hand, or name a command that may (sshd: start:)"; }
+may_root() { [ "$(id -u)" -eq 0 ] || silent bounded 5 sudo -n true; }
+need_root() { may_root || give_up "$1 takes root, and sudo asks for a password: start it by hand, or name a command \
+that may (sshd: start:)"; }
 until_up() { _left=$1; until answers; do [ "$_left" -gt 0 ] || return 1; _left=$((_left - 1)); sleep 1; done; }
 server() { command -v sshd 2>/dev/null || give_up 'sshd is not installed here'; }
 # Its own word about a configuration that it would not start with; a folder that is lost at each boot is made again.
+hint=
 checked() {
   program=$1; shift
-  said=$("$@" "$program" -t 2>&1 </dev/null) && return
-  case $said in *'Missing privilege separation directory: '*)
-    silent "$@" mkdir -p -m 755 "${said##*directory: }" && silent "$@" "$program" -t && return;;
+  complaint=$("$@" "$program" -t 2>&1 </dev/null) && return
+  case $complaint in *'Missing privilege separation directory: '*)
+    silent "$@" mkdir -p -m 755 "${complaint##*directory: }" && silent "$@" "$program" -t && return;;
   esac
-  give_up "sshd -t: $(printf '%s\n' "$said" | tail -n 1)"
+  give_up "sshd -t: $(printf '%s\n' "$complaint" | sed '/terminating, /d' | tail -n 1)$hint"
 }
 plain() {
   program=$(server) || give_up "$program"
@@ -49,10 +52,16 @@ _TERMUX = r"""termux() {
   rm -f "$SVDIR/sshd/down"
   supervised || { silent bounded 10 service-daemon start; until_supervised 6; } || { plain; return; }
   case $(status) in
-  'run: '*) until_up 2 && return
-    silent bounded 5 sv exit sshd; silent bounded 5 sv term sshd/log
-    left=3; while [ "$left" -gt 0 ] && supervised; do left=$((left - 1)); sleep 1; done
-    until_supervised 8 || { silent bounded 10 service-daemon start; until_supervised 6; } || { plain; return; };;
+  'run: '*)
+    age=$(status); age=${age#*) }; age=${age%%s*}
+    # What has just been started may need a moment.
+    case $age in [0-3]) until_up 2 && return;; esac
+    silent bounded 5 sv exit sshd; left=8
+    until answers || [ "$left" -eq 0 ]; do
+      left=$((left - 1)); [ "$left" -lt 4 ] || silent bounded 5 sv term sshd/log
+      sleep 1
+    done
+    supervised || { silent bounded 10 service-daemon start; until_supervised 6; } || { plain; return; };;
   esac
   silent bounded 5 sv up sshd
   until_up 5 || {
@@ -74,8 +83,7 @@ _MACOS = rf"""macos() {{
   113) ;;
   *) give_up "launchctl print system/com.openssh.sshd: exit code $code";;
   esac
-  [ "$(id -u)" -eq 0 ] || silent bounded 5 sudo -n true ||
-    give_up 'Remote Login is off: turn it on in System Settings, General, Sharing'
+  may_root || give_up 'Remote Login is off: turn it on in System Settings, General, Sharing'
   root launchctl enable system/com.openssh.sshd && root launchctl bootstrap system {MACOS_PLIST} ||
     give_up 'launchctl could not turn Remote Login on: do so in System Settings, General, Sharing'
 }}"""
@@ -105,13 +113,13 @@ _SYSTEMD = r"""systemd() {
 
 _OTHER = r"""other() {
   for name in ssh sshd; do
-    [ -x "/etc/init.d/$name" ] || continue
+    [ -x "$1/$name" ] || continue
     if command -v rc-service >/dev/null 2>&1; then set -- rc-service "$name" start
     elif command -v service >/dev/null 2>&1; then set -- service "$name" start; else continue; fi
-    need_root "$*"; silent root "$@" && until_up 3 && return
+    may_root && silent root "$@" && until_up 3 && return
     break
   done
-  need_root sshd; plain root
+  if may_root; then plain root; else hint=' (without root: sudo asks for a password)'; plain; fi
 }"""
 
 
@@ -143,4 +151,4 @@ bounded 30 sh -c {quoted(start)} </dev/null >"$log" 2>&1 ||
 if is_termux; then termux
 elif [ "$(uname -s)" = Darwin ]; then macos
 elif [ -d {SYSTEMD_FOLDER} ]; then systemd
-else other; fi"""
+else other {INIT_FOLDER}; fi"""
