@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from miyabi.levels import DEFAULT_BUDGETS, Level
@@ -30,9 +30,10 @@ def demo(display: Display, *, plain: bool = False) -> int:
         folder = Path(parent).resolve() / "s"
         try:
             failures = _story(display, folder, plain=plain)
-        finally:
             display.title("Taking it down")
-            lifecycle.down(folder)
+        finally:
+            with _undisturbed():
+                lifecycle.down(folder)
     display.say(f"nothing is left of it; {time.monotonic() - started:.0f} s in all")
     for failure in failures:
         display.say(f"NOT AS IT SHOULD BE: {failure}")
@@ -48,6 +49,18 @@ def _ended_by_signals() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Who is impatient with Ctrl-C must not be left with half a sandbox."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
@@ -86,8 +99,8 @@ def _run(display: Display, sandbox: Sandbox) -> tuple[Progress, list[str]]:
     progress = Progress({name: HostProgress() for name in sandbox.hosts})
     code: int | None = None
     lines = []
-    with display.watching(progress) as watch:
-        for line in run(sandbox, progress):
+    with display.watching(progress) as watch, closing(run(sandbox, progress)) as printed:
+        for line in printed:
             if isinstance(line, int):
                 code = line
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from miyabi.sandbox.run import Progress
+
+_IDLE = re.compile(r"\] +(No changes|Skipped|Connected|Ready: .*)\s*$")
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class Display:
             yield lambda _: None
 
     def _plain(self, line: str, started: float) -> None:
-        if line.startswith(("--> Starting operation", "    [")) and "No changes" not in line:
+        if line.startswith(("--> Starting operation", "    [")) and not _IDLE.search(line):
             self.console.print(f"  {time.monotonic() - started:5.1f} s  {escape(line.strip())}", soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _OPERATION = re.compile(r"^--> Starting operation: (.+?) *$")
 _HOST = re.compile(r"^ +\[([^\]]+)\] +(.*?) *$")
 _SUMMARY = "--> Recovery summary:"
-_RESULT = re.compile(r"^(No changes|Success|Error)")
+_RESULT = re.compile(r"^(No changes|Skipped|Success|Error)")
 
 
 @dataclass(slots=True)
@@ -71,14 +71,14 @@ class Progress:
         if self._summarises:
             host.outcome = text
         elif result := _RESULT.match(text):
-            if result[1] != "No changes":
+            if result[1] in {"Success", "Error"}:
                 host.changed[self.operation] = now - self._since
             host.failed = host.failed or (result[1] == "Error" and "ignored" not in text)
         elif self._since:
             host.said.append(text)
 
 
-def run(sandbox: Sandbox, progress: Progress) -> Iterator[str | int]:
+def run(sandbox: Sandbox, progress: Progress) -> Generator[str | int]:
     """Run the literal command from the clone; yield its lines as they come, and its exit code at the end.
 
     + progress: is fed with the lines
