@@ -8,7 +8,8 @@ from facts.host import ladder_sections
 from facts.observation import expect
 from facts.upkeep import upkeep_sections
 from miyabi.spec import Spec
-from operations import limits, sshd, termux
+from operations import limits, processes, sshd, termux
+from operations.processes import as_arguments
 
 
 def expect_upkeep(wanted: Spec) -> None:
@@ -30,6 +31,8 @@ def keep(wanted: Spec) -> None:
     _keep_limits(wanted)
     if wanted.sshd is not None:
         sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
+    for server in sorted(wanted.mcp_servers, key=lambda each: each.name):
+        processes.running(name=f"Server {server.name}", **as_arguments(server), _ignore_errors=True)
     if wanted.termux.wake_lock:
         termux.wake_lock(name="Wake lock", _ignore_errors=True)
 

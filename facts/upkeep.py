@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from facts.clock import clock_section
+from facts.daemons import daemons_section
 from facts.disk import disk_section
 from facts.memory import memory_section
 from facts.own_processes import own_processes_section
@@ -25,5 +26,7 @@ def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
         yield own_processes_section() if wanted.limits.processes else processes_section()
     if wanted.sshd is not None:
         yield sshd_section(wanted.sshd.port)
+    for server in wanted.mcp_servers:
+        yield daemons_section(server.name, server.match, server.port)
     if wanted.termux.wake_lock:
         yield wake_section()

@@ -8,6 +8,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from pyinfra import logger
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
@@ -87,8 +88,8 @@ def _may_be_absent(host: Host) -> bool:
 def watch_absences(state: State) -> None:
     """Let hosts of ``state`` be asleep. To be called before pyinfra initialises it, as config.py does.
 
-    pyinfra fails a host that it does not reach, and ends with an error when none is left: one that is asleep is taken
-    out of both.
+    pyinfra fails the hosts that it does not reach, and ends with an error when none is left: one that is asleep is
+    taken out of both.
     """
     initialise: Callable[..., Any] = state.init
     fail: Callable[..., Any] = state.fail_hosts
@@ -97,8 +98,14 @@ def watch_absences(state: State) -> None:
         initialise(*arguments, **options)
         state.add_callback_handler(_Absences())
 
-    def fail_hosts(hosts: set[Host], activated_count: int | None = None) -> None:
-        fail({host for host in hosts if asleep(host) is None}, activated_count)
+    def fail_unreached(hosts: set[Host], activated_count: int | None = None) -> None:
+        # From then on hosts fail in pyinfra's own way.
+        state.fail_hosts = fail  # type: ignore[method-assign]
+        try:
+            fail({host for host in hosts if asleep(host) is None}, activated_count)
+        except PyinfraError as error:
+            logger.error(f"--> {error}")
+            raise SystemExit(1) from None
 
     state.init = init  # type: ignore[method-assign]
-    state.fail_hosts = fail_hosts  # type: ignore[method-assign]
+    state.fail_hosts = fail_unreached  # type: ignore[method-assign]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from functools import partial
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.daemons import daemons_section
 from facts.observation import Unknown, ask, forget
@@ -32,7 +33,7 @@ from miyabi.daemon_script import (
     reap_script,
     start_script,
 )
-from miyabi.spec import McpServer
+from miyabi.spec import McpServer, Pairs
 from operations.upkeep import failing, note, proof, warn
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def running(
     match: str | None = None,
     port: int | None = None,
     cwd: str | None = None,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | HiddenValue] | None = None,
     expected: Literal["up", "down"] = "up",
     orphans: Literal["report", "reap"] = "report",
 ) -> Generator[PyinfraCommand]:
@@ -89,16 +90,15 @@ def running(
             match="mcp/dist/index.js",
         )
     """
-    pairs = tuple((environment or {}).items())
-    wanted = McpServer(process, start, cwd, match, port, expected, pairs, orphans)
+    wanted = McpServer(process, start, cwd, match, port, expected, _pairs(environment), orphans)
     reason = refuse_server(wanted)
     if reason is not None:
-        yield from failing(host, _subject(wanted), reason)
+        yield from failing(host, subject_of(wanted), reason)
         return
     section = daemons_section(process, match, port)
     seen = ask(host, section)
     if isinstance(seen, Unknown):
-        yield from failing(host, _subject(wanted), seen.reason)
+        yield from failing(host, subject_of(wanted), seen.reason)
     elif expected == "down":
         _leave_down(wanted, seen)
     else:
@@ -112,7 +112,7 @@ def restarted(
     match: str | None = None,
     port: int | None = None,
     cwd: str | None = None,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | HiddenValue] | None = None,
 ) -> Generator[PyinfraCommand]:
     """End the generation of a server that was started or adopted last, and start it anew.
 
@@ -127,24 +127,29 @@ def restarted(
 
         processes.restarted(name="Free memory", process="miyabi-tmux", start="npm run mcp:start", port=8931)
     """
-    wanted = McpServer(process, start, cwd, match, port, environment=tuple((environment or {}).items()))
+    wanted = McpServer(process, start, cwd, match, port, environment=_pairs(environment))
     reason = refuse_server(wanted)
     seen: Daemon | Unknown = Unknown(reason or "")
     if reason is None:
         seen = ask(host, daemons_section(process, match, port))
     if isinstance(seen, Unknown):
-        yield from failing(host, _subject(wanted), seen.reason)
+        yield from failing(host, subject_of(wanted), seen.reason)
         return
     adopted = adoptable(seen, match)
     ending = (*ours(seen), *((adopted,) if adopted else ()))
     yield from _starting(wanted, ending)
 
 
+def _pairs(environment: Mapping[str, str | HiddenValue] | None) -> Pairs:
+    given = (environment or {}).items()
+    return tuple((name, value.unmask() if isinstance(value, HiddenValue) else value) for name, value in given)
+
+
 def _keep_up(wanted: McpServer, seen: Daemon) -> Generator[PyinfraCommand]:
     stands = standing(seen, match=wanted.match, port=wanted.port)
     own = ours(seen)
     if stands == "hung" and not own:
-        yield from failing(host, _subject(wanted), f"{_hanging(wanted, seen)}, and it was not started here")
+        yield from failing(host, subject_of(wanted), f"{_hanging(wanted, seen)}, and it was not started here")
         return
     if stands in {"down", "hung"}:
         yield from _starting(wanted, own)
@@ -158,11 +163,13 @@ def _keep_up(wanted: McpServer, seen: Daemon) -> Generator[PyinfraCommand]:
     if left and wanted.orphans == "reap" and _holder_is_known(wanted, seen):
         yield from _reaping(wanted, seen, left)
     elif left:
-        warn(host, _subject(wanted), f"nobody owns these of an earlier generation: {in_words(left)}")
+        warn(host, subject_of(wanted), f"nobody owns these of an earlier generation: {in_words(left)}")
     elif stands == "starting":
-        warn(host, _subject(wanted), f"it is starting: {_hanging(wanted, seen)}")
+        warn(host, subject_of(wanted), f"it is starting: {_hanging(wanted, seen)}")
     elif wanted.port and wanted.match and not serving(seen, wanted.match):
-        warn(host, _subject(wanted), f"port {wanted.port} answers, but no process has {wanted.match!r} in its command")
+        warn(
+            host, subject_of(wanted), f"port {wanted.port} answers, but no process has {wanted.match!r} in its command"
+        )
     elif adopted is None:
         host.noop(f"server {wanted.name} is up")
 
@@ -172,12 +179,12 @@ def _leave_down(wanted: McpServer, seen: Daemon) -> None:
         host.noop(f"server {wanted.name} is down, as it should be")
         return
     evidence = in_words(serving(seen, wanted.match) or ours(seen)) or f"port {wanted.port} answers"
-    warn(host, _subject(wanted), f"it should be down, but runs: {evidence}")
+    warn(host, subject_of(wanted), f"it should be down, but runs: {evidence}")
 
 
 def _starting(wanted: McpServer, ending: tuple[Runner, ...]) -> Generator[PyinfraCommand]:
     host.log(f"{'Restarting' if ending else 'Starting'} server {wanted.name}")
-    note(host, _subject(wanted), "failed", "it should be started, but that failed")
+    note(host, subject_of(wanted), "failed", "it should be started, but that failed")
     yield FunctionCommand(bring_up, (wanted, ending), {})
 
 
@@ -187,7 +194,7 @@ def _reaping(wanted: McpServer, seen: Daemon, left: tuple[Runner, ...]) -> Gener
     yield StringCommand(reap_script(wanted.name, left, wanted.match or "", seen.reapers), _timeout=SCRIPT_TIMEOUT)
     yield proof(
         host,
-        _subject(wanted),
+        subject_of(wanted),
         section,
         partial(_still_there, left),
         did=f"ended {len(left)} of an earlier generation",
@@ -214,7 +221,7 @@ def bring_up(state: State, host: Host, wanted: McpServer, ending: tuple[Runner, 
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential  # noqa: PLC0415
 
     del state
-    subject = _subject(wanted)
+    subject = subject_of(wanted)
     if (
         ending
         and not host.run_shell_command(StringCommand(end_script(wanted.name, ending)), _timeout=SCRIPT_TIMEOUT)[0]
@@ -231,7 +238,7 @@ def bring_up(state: State, host: Host, wanted: McpServer, ending: tuple[Runner, 
     )
     reason: str | None = attempts(_attempt, host, wanted, starts)
     if reason is not None:
-        return _failed(host, subject, f"{reason}{_last_words(host, wanted)}")
+        return _failed(host, subject, reason, _last_words(host, wanted))
     did = "restarted" if ending else "started" if starts[0] else "came up by itself"
     note(host, subject, "repaired", did)
     return True
@@ -310,11 +317,26 @@ def _last_words(host: Host, wanted: McpServer) -> str:
     return f"; its log ends with:\n{said}" if said else ""
 
 
-def _failed(host: Host, subject: str, reason: str) -> bool:
-    note(host, subject, "failed", reason.partition("\n")[0])
-    host.log_styled(f"{subject}: {reason}", fg="red", log_func=logger.error)
+def _failed(host: Host, subject: str, reason: str, evidence: str = "") -> bool:
+    note(host, subject, "failed", reason)
+    host.log_styled(f"{subject}: {reason}{evidence}", fg="red", log_func=logger.error)
     return False
 
 
-def _subject(wanted: McpServer) -> str:
+def as_arguments(server: McpServer) -> dict[str, Any]:
+    """A server of a spec as the arguments of ``running``."""
+    return {
+        "process": server.name,
+        "start": server.start,
+        "match": server.match,
+        "port": server.port,
+        "cwd": server.cwd,
+        "environment": dict(server.environment),
+        "expected": server.expected,
+        "orphans": server.orphans,
+    }
+
+
+def subject_of(wanted: McpServer) -> str:
+    """What findings about a server are called."""
     return f"server {wanted.name}"

@@ -21,9 +21,11 @@ from miyabi.message import status_line
 from miyabi.plan import Action
 from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
+from operations import processes
 from operations.availability import absence, asleep, has_returned
 from operations.converge import converge, look, plan_levels
 from operations.guardian import tell_guardian
+from operations.processes import as_arguments, subject_of
 from operations.refusal import refusal
 from operations.upkeep import findings
 
@@ -111,6 +113,17 @@ def level(name_of_level: str) -> Generator[PyinfraCommand]:
     """
     this = Level[name_of_level]
     yield from _with_spec(lambda wanted, climb: _level(wanted, climb, this))
+    if this is Level.L3:
+        yield from _with_spec(_start_servers)
+
+
+def _start_servers(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
+    """Try once more to start the servers that upkeep could not start: L3 may have brought up what they need."""
+    del climb
+    for server in wanted.mcp_servers:
+        found = findings(host).get(subject_of(server))
+        if found is not None and found.verdict == "failed":
+            yield from processes.running._inner(**as_arguments(server))  # noqa: SLF001 - pyinfra's way to nest
 
 
 def _level(wanted: Spec, climb: Climb, this: Level) -> Generator[PyinfraCommand]:
