@@ -5,7 +5,9 @@ from __future__ import annotations
 # connects HOST PORT SECONDS: 0 when the port took the connection, 124 when there was no answer in time, 1 when it did
 # not, 127 when there is nothing to connect with; what is printed says why. A tool that cannot connect at all (a bash
 # without /dev/tcp, a nc without -z) leaves it to the next one.
-CONNECTS = r"""connects() {
+CONNECTS = r"""newline='
+'
+connects() {
   said='there is no bash, perl, python3 or nc to connect with'; code=127
   for tool in bash perl python3 nc; do
     command -v "$tool" >/dev/null 2>&1 || continue
@@ -19,6 +21,7 @@ except OSError as error: sys.exit(str(error))' "$1" "$2";;
     nc) bounded "$3" nc -z -w "$3" "$1" "$2" </dev/null;;
     esac 2>&1); code=$?
     case $code in 0|124) return "$code";; esac
+    said=${said%%"$newline"*}
     case $said in
     *[Rr]efused*|*'timed out'*|*nreachable*|*'No route'*|*'not known'*|*resol*|*ddress*|*eset*) return 1;;
     esac

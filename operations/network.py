@@ -1,0 +1,45 @@
+"""What a host can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from pyinfra import host
+from pyinfra.api import operation
+
+from miyabi.integration import refuse_integration, seconds_of
+from miyabi.spec import Integration
+from operations.integrations import look_twice
+from operations.upkeep import failing
+
+if TYPE_CHECKING:
+    from pyinfra.api.command import PyinfraCommand
+
+
+@operation()
+def reachable(target: str, timeout: str | float = 5) -> Generator[PyinfraCommand]:
+    """Ensure that the host can open a connection; fail with the cause when it cannot, twice.
+
+    + target: ``host:port``, an IPv6 address in brackets
+    + timeout: seconds, or text such as ``5s``; at most 20 s
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import network
+
+        network.reachable(name="The hub answers", target="hub.example.org:22", timeout=3)
+    """
+    subject = f"network {target}"
+    seconds = seconds_of(timeout)
+    wanted = Integration(target, tcp=target, timeout=seconds if isinstance(seconds, float) else 1.0)
+    reason = seconds if isinstance(seconds, str) else refuse_integration(wanted)
+    if reason is None:
+        seen = look_twice(host, wanted)
+        if seen.reachable:
+            host.noop(f"{target} is reachable")
+            return
+        reason = seen.cause
+    yield from failing(host, subject, reason)
