@@ -15,8 +15,13 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # pyinfra's last table: hosts, successes (of operations that changed something), errors, no changes.
 _TOTAL = re.compile(r"^\s*Grand total\s+(?:\d+|-)\s+(\d+|-)\s+(?:\d+|-)\s+(?:\d+|-)\s*$", re.MULTILINE)
 _SUMMARY = "--> Recovery summary:"
-_OF_HOST = re.compile(r"^\s*\[[^\]]+\]\s+\S")
-_GOOD = re.compile(r"healthy, nothing to do|(?<!NOT )restored in|found running and adopted|asleep")
+_OF_HOST = re.compile(r"^(\[[^\]]+\])\s+(\S.*)$")
+# What the summary says of a host in which nothing failed.
+_GOOD = re.compile(
+    r"healthy, |\S+ restored in |\d+ found running and adopted|upkeep restored |warning: |asleep, |nothing is "
+)
+# pyinfra's headlines, and its last word when nobody is left: neither is a reason.
+_HEADLINE = re.compile(r"^--> .*(?:\.\.\.|No hosts remaining!)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,21 @@ def count_changes(output: str) -> int | None:
 
 
 def reason_of_failure(output: str) -> str:
-    """What the output says of the hosts that failed, else its last line."""
+    """What the output says of the hosts that failed, else the last that it says."""
     lines = [line.strip() for line in _COLOUR.sub("", output).splitlines() if line.strip()]
     if _SUMMARY in lines:
-        after = lines[lines.index(_SUMMARY) + 1 :]
-        hosts = [line for line in after if _OF_HOST.match(line) and not _GOOD.search(line)]
+        hosts = [reason for line in lines[lines.index(_SUMMARY) + 1 :] if (reason := _failed(line))]
         if hosts:
             return "; ".join(hosts)
-    return lines[-1] if lines else "no output"
+    said = [line for line in lines if not _HEADLINE.match(line)]
+    return said[-1] if said else lines[-1] if lines else "no output"
+
+
+def _failed(line: str) -> str | None:
+    """A host and what failed there, of a line of the summary; None when nothing did."""
+    found = _OF_HOST.match(line)
+    bad = [part for part in found[2].split("; ") if not _GOOD.match(part)] if found else []
+    return f"{found[1]} {'; '.join(bad)}" if found and bad else None
 
 
 def report_of(started: str, code: int, seconds: float, output: str) -> Report:

@@ -85,7 +85,7 @@ def _systemd(job: Job, active: bool) -> str:  # noqa: FBT001 - one of four that 
 put "$folder/{NAME}.service" {quoted(systemd_service(job))} 644 &&
 put "$folder/{NAME}.timer" {quoted(systemd_timer(job))} 644 &&
 systemctl --user daemon-reload && {enable}systemctl --user {start} {NAME}.timer || exit 1
-limited loginctl enable-linger "$(id -un)" >/dev/null 2>&1 || :"""
+limited loginctl --no-ask-password enable-linger "$(id -un)" >/dev/null 2>&1 || :"""
 
 
 def _launchd(job: Job, active: bool) -> str:  # noqa: FBT001 - as above

@@ -364,15 +364,43 @@ def test_counting(output: str, changes: int | None) -> None:
     assert count_changes(output) == changes
 
 
-def test_reasons() -> None:
-    assert reason_of_failure("") == "no output"
-    assert reason_of_failure("a\n\n  b  \n") == "b"
-    head = "x\n--> Recovery summary:\n"
-    assert (
-        reason_of_failure(f"{head}    [a] healthy, nothing to do\n    [b] tmux is unknown\n") == "[b] tmux is unknown"
-    )
-    assert reason_of_failure(f"{head}    [a] L1_PANE restored in 0.1 s: x\nlast") == "last"
-    assert reason_of_failure(f"{head}    [a] L1_PANE NOT restored in 0.1 s: x\n[b] no").startswith("[a] L1_PANE NOT")
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("", "no output"),
+        ("a\n\n  b  \n", "b"),
+        ("found no such spec\n\n--> Disconnecting from hosts...\n", "found no such spec"),
+        (
+            "[b] not reached\n--> Disconnecting from hosts...\n--> error in x line 1: No hosts remaining!",
+            "[b] not reached",
+        ),
+        ("--> Loading config...", "--> Loading config..."),
+    ],
+)
+def test_reasons(output: str, reason: str) -> None:
+    assert reason_of_failure(output) == reason
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("healthy, nothing to do", "last"),
+        ("L1_PANE restored in 0.1 s: a:b; 2 found running and adopted; upkeep restored sshd (no banner)", "last"),
+        ("asleep, not reached since then; nothing is done to it", "last"),
+        ("healthy, nothing to do; warning: disk: 88 % used", "last"),
+        (
+            "L1_PANE NOT restored in 9.0 s: a:b; a:b is dead, needs L1",
+            "[b] L1_PANE NOT restored in 9.0 s: a:b; a:b is dead",
+        ),
+        ("L1_PANE restored in 0.1 s: a:b; log x: no room; warning: y", "[b] log x: no room"),
+        ("tmux is unknown", "[b] tmux is unknown"),
+    ],
+)
+def test_reasons_of_the_summary(told: str, reason: str) -> None:
+    said = reason_of_failure(f"x\n--> Recovery summary:\n    [a]      healthy, nothing to do\n    [b] {told}\nlast")
+    assert said.startswith(reason)
+    assert "healthy" not in said
+    assert "warning" not in said
 
 
 def test_a_report_without_numbers() -> None:

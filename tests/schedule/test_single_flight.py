@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -47,6 +48,47 @@ def test_a_holder_that_nothing_ends_is_left_with_a_file_that_is_gone(
     assert " ok " in clone.run().stdout
 
 
+def test_while_one_takes_over_another_leaves(machine: Machine) -> None:
+    clone = Clone.build(machine)
+    holder, _ = clone.start_waiting()
+    clone.rewrite_record(until=0.0)
+    descriptor = os.open(clone.state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert "busy" in clone.run().stdout
+        assert holder.poll() is None
+    finally:
+        os.close(descriptor)
+    assert " ok " in _plain(clone)
+    ends(holder)
+
+
+def _plain(clone: Clone) -> str:
+    """What a run says whose pyinfra does nothing."""
+    clone.plays("")
+    return clone.run().stdout
+
+
+def test_a_lock_on_a_file_that_was_replaced_is_none(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = Clone.build(machine)
+    lock = Lock(clone.state / "run.lock")
+    real = fcntl.flock
+    replaced: list[object] = []
+
+    def replace_first(descriptor: int, operation: int) -> None:
+        if not replaced:
+            replaced.append(lock.path)
+            lock.path.unlink()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", replace_first)
+    assert lock.take("now", 60) is None
+    assert replaced
+    assert "busy" in clone.run().stdout
+    lock.release()
+    assert " ok " in clone.run().stdout
+
+
 def test_a_line_that_was_written_is_not_written_again(machine: Machine) -> None:
     clone = Clone.build(machine)
     clone.state.mkdir(parents=True)
@@ -64,7 +106,7 @@ def test_a_process_is_told_from_the_next_one_with_its_pid() -> None:
     own = identity_of(os.getpid())
     assert own is not None
     assert own == identity_of(os.getpid())
-    assert own != identity_of(os.getppid())
+    assert own != identity_of(1)
     assert identity_of(2**22 + 1) is None
 
 
