@@ -140,6 +140,8 @@ TABLE = STATE / "crontab"
 if fault("cron-denied"):
     refuse(1, "You (kaede) are not allowed to use this program (crontab) (imitation)")
 if words == ["-l"]:
+    if fault("cron-denied-to-read"):
+        refuse(1, "imitation: input/output error")
     if not TABLE.exists():
         refuse(1, "no crontab for kaede")
     sys.stdout.buffer.write(TABLE.read_bytes())

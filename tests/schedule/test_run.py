@@ -19,7 +19,7 @@ from miyabi.single_flight import identity_of
 from tests.fleet import processes
 from tests.fleet.machine import Machine
 from tests.fleet.waiting import wait_until
-from tests.schedule.running import TABLE, Clone, ends, is_gone, kill
+from tests.schedule.running import TABLE, WAITING, Clone, ends, is_gone, kill
 
 
 def table(success: str = "-", error: str = "-") -> str:
@@ -275,8 +275,6 @@ def test_the_deadline_ends_pyinfra_and_spares_servers(clone: Clone, manner: str)
     assert not is_gone(server)
     processes.end([server])
     assert len(clone.lines) == 1
-    assert clone.run("--deadline", "1s", "--", "x").code == 124
-    processes.end([int((clone.folder / "pids").read_text().split()[2])])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -313,6 +311,18 @@ def test_without_standard_streams(clone: Clone, closed: str) -> None:
     assert len(clone.lines) == 1
     [log] = (clone.state / "runs").iterdir()
     assert log.read_text() == "said\n"
+
+
+def test_the_lock_is_not_in_the_place_of_a_standard_stream(clone: Clone) -> None:
+    clone.plays(WAITING)
+    (clone.folder / "run").write_text(f"exec {sys.executable} -m miyabi run <&- >/dev/null 2>&-")
+    with subprocess.Popen(["/bin/sh", "run"], cwd=clone.folder, env=clone.machine.environment) as run:
+        try:
+            wait_until((clone.folder / "pid").exists, what="pyinfra runs")
+            places = [Path(f"/proc/{run.pid}/fd/{number}").readlink() for number in (0, 2)]
+        finally:
+            (clone.folder / "go").touch()
+    assert places == [Path(os.devnull)] * 2
 
 
 def test_a_full_disk_is_no_reason_not_to_run(clone: Clone) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from miyabi.schedule import SCHEDULERS
+from miyabi.schedule import SCHEDULERS, Job
+from miyabi.schedule_script import install_script, remove_script
 from operations import schedule
 from tests.fleet.machine import Machine
 from tests.recovery.operating import Operated, operate
@@ -231,6 +232,17 @@ def test_a_crontab_that_cannot_be_read_is_left_alone(machine: Machine) -> None:
             done.said
         )
     assert (state / "crontab").read_text() == "* * * * * mine\n"
+
+
+def test_a_crontab_that_can_no_longer_be_read_is_not_written(machine: Machine) -> None:
+    state = imitate(machine, "cron")
+    (state / "crontab").write_text("* * * * * mine\n")
+    (state / "cron-denied-to-read").touch()
+    for script in (install_script("cron", Job(REPOSITORY, PYTHON, (), 5)), remove_script("cron")):
+        done = machine.sh(script)
+        assert done.code != 0
+        assert "imitation: input/output error" in done.stderr
+        assert (state / "crontab").read_text() == "* * * * * mine\n"
 
 
 def test_a_termux_api_that_hangs_is_unknown_after_five_seconds(machine: Machine) -> None:
