@@ -31,9 +31,9 @@ def _told() -> Iterator[None]:
 
 
 def _at(folder: Path | None) -> Path:
-    from miyabi.sandbox.fleet import default_folder  # noqa: PLC0415 - only a command that runs pays for it
+    from miyabi.sandbox.fleet import default_folder, resolved  # noqa: PLC0415 - only a command that runs pays for it
 
-    return folder or default_folder()
+    return resolved(folder or default_folder())
 
 
 def _there(folder: Path | None) -> Any:

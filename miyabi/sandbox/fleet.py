@@ -136,6 +136,12 @@ class Sandbox:
         return cls(folder, {host.name: host for host in hosts})
 
 
+def resolved(folder: Path) -> Path:
+    """The folder by the one name under which its processes know it."""
+    folder = folder.expanduser().absolute()
+    return folder.parent.resolve() / folder.name
+
+
 def default_folder() -> Path:
     """Where the sandbox is unless somebody says otherwise."""
     state = os.environ.get("XDG_STATE_HOME", "")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from miyabi.sandbox import hosts, programs, specs
-from miyabi.sandbox.fleet import HOST_NAMES, Sandbox, SandboxError, SandboxHost
+from miyabi.sandbox.fleet import HOST_NAMES, Sandbox, SandboxError, SandboxHost, resolved
 from miyabi.sandbox.inside import tmux_on
 from miyabi.sandbox.processes import alive, end_all, processes_of, wait_for
 from miyabi.sandbox.tools import IMITATIONS
@@ -32,8 +32,7 @@ def up(folder: Path, *, plain: bool = False, say: Callable[[str], None] = lambda
     + say: told what happens
     """
     programs.check_machine()
-    folder = folder.expanduser().absolute()
-    folder = folder.parent.resolve() / folder.name
+    folder = resolved(folder)
     _check_folder(folder)
     there = Sandbox.load(folder)
     if there is not None and all(_is_up(host) for host in there.hosts.values()):
@@ -174,8 +173,7 @@ def _log(host: SandboxHost) -> str:
 
 def down(folder: Path) -> bool:
     """End everything that runs in the sandbox in ``folder`` and remove the folder; False when there was nothing."""
-    folder = folder.expanduser().absolute()
-    folder = folder.parent.resolve() / folder.name
+    folder = resolved(folder)
     end_all(lambda: processes_of(folder))
     if not folder.exists():
         return False

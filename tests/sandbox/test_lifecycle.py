@@ -12,11 +12,14 @@ from click.testing import CliRunner
 
 from miyabi.cli import main
 from miyabi.sandbox import lifecycle, programs
+from miyabi.sandbox.faults import inject
 from miyabi.sandbox.fleet import Sandbox, SandboxError, default_folder
+from miyabi.sandbox.inside import run_on
 from miyabi.sandbox.processes import processes_of
 from tests.fleet.control import REPOSITORY
 from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Machine
+from tests.fleet.waiting import wait_until
 from tests.sandbox.conftest import assert_nothing_is_left
 
 
@@ -55,6 +58,32 @@ def test_nothing_of_the_users_own_is_touched(folder: Path, machine: Machine) -> 
     assert sorted(path for path in machine.root.rglob("*")) == before
 
 
+def test_a_folder_may_be_named_by_where_one_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    _miyabi("up", "--plain", "--folder", "s")
+    assert "mugen: the MCP server is dead already" in _miyabi("break", "mcp", "mugen", "--folder", "./s")
+    _miyabi("break", "sshd", "mugen", "--folder", "s")
+    assert _miyabi("status", "--folder", "s").count("sshd: answers") == 2
+    _miyabi("down", "--folder", "s")
+    assert_nothing_is_left(folder)
+
+
+def test_a_machine_without_runit_zsh_and_mksh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = programs.find
+    missing = {"runsvdir", "runsv", "sv", "zsh", "mksh"}
+    monkeypatch.setattr(programs, "find", lambda name: None if name in missing else find(name))
+    sandbox = lifecycle.up(folder)
+    pixel, macbook = sandbox.host("pixel"), sandbox.host("macbook")
+    assert run_on(pixel, "command -v sv", check=False).stdout == ""
+    assert [Path(run_on(each, "echo $SHELL").stdout.strip()).name for each in (pixel, macbook)] == ["sh", "sh"]
+    assert lifecycle.answers(pixel, pixel.port)
+    list(inject(sandbox, "sshd", "pixel"))
+    assert not lifecycle.answers(pixel, pixel.port)
+    # What a recovery does on a phone without termux-services.
+    run_on(pixel, "sshd")
+    wait_until(lambda: lifecycle.answers(pixel, pixel.port))
+
+
 def test_down_after_everything_was_killed(folder: Path) -> None:
     lifecycle.up(folder)
     for pid in processes_of(folder):
@@ -86,6 +115,7 @@ def test_an_up_after_a_host_has_died_makes_it_anew(folder: Path) -> None:
     pid = lifecycle.boot_pid(first.host("mugen"))
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: lifecycle.boot_pid(first.host("mugen")) is None)
     second = lifecycle.up(folder)
     assert second.host("mugen").address != first.host("mugen").address
 
