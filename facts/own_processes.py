@@ -10,16 +10,17 @@ from miyabi.processes import descendants
 from miyabi.state import Process
 
 # busybox's `ps` tells no uid, and eight characters of a name. Linux's kernel threads are children of kthreadd; in a
-# container 2 is a process as any other.
+# container 2 is a process as any other. An Android app is none of Termux's processes: what it starts is.
 _SCRIPT = rf"""echo "probe $$"; mine=$(id -u) kernel=; name=
 {{ read -r kernel </proc/2/comm; }} 2>/dev/null
-rows=$(bounded {COMMAND_TIMEOUT} ps -A -o uid= -o pid= -o ppid= 2>/dev/null) || {{
+rows=$(bounded {COMMAND_TIMEOUT} ps -A -o uid= -o pid= -o ppid= -o args= 2>/dev/null) || {{
   [ "$?" -ne 124 ] || exit 124
   name=$(id -un | cut -c 1-8)
-  rows=$(bounded {COMMAND_TIMEOUT} ps -o user,pid,ppid 2>/dev/null) || {{ echo 'ps gave no answer'; exit 1; }}
+  rows=$(bounded {COMMAND_TIMEOUT} ps -o user,pid,ppid,args 2>/dev/null) || {{ echo 'ps gave no answer'; exit 1; }}
 }}
-echo "$rows" | while read -r owner pid parent rest; do
+printf '%s\n' "$rows" | while read -r owner pid parent words; do
   [ "$owner" = "${{name:-$mine}}" ] || continue
+  case $words in *' '*) ;; com.termux|com.termux[.:]*) continue;; esac
   [ "$kernel" != kthreadd ] || case "$pid,$parent" in 2,*|*,2) continue;; esac
   echo "$pid $parent"
 done"""
@@ -42,7 +43,7 @@ def _parse(lines: list[str]) -> int:
 class OwnProcesses(SectionFact[int]):
     """Return how many processes the user has on a host; None, with an error on the host, when unknown.
 
-    Linux's kernel threads are not root's own, and the probe's own processes are left out.
+    Linux's kernel threads, Android's apps and the probe's own processes do not count.
 
     .. code:: python
 

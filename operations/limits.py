@@ -154,16 +154,13 @@ def _judged(section: Section[T], judge: Judge[T]) -> Judgement | Unknown:
 
 
 def _judge_processes(limit: tuple[int, int] | None) -> Judgement | Unknown | None:
-    """None where nobody set a limit."""
+    """None where nobody set a limit, and Android has none."""
+    if limit is not None:
+        return _judged(own_processes_section(), lambda count: judge_processes(count, *limit))
     identity = ask(host, host_section())
-    if not isinstance(identity, Unknown) and identity.platform == "termux":
-        return _judged(
-            processes_section(),
-            lambda seen: judge_processes(phantoms(seen), *(limit or (PHANTOM_WARNING, PHANTOM_LIMIT))),
-        )
-    if limit is None:
+    if isinstance(identity, Unknown) or identity.platform != "termux":
         return None
-    return _judged(own_processes_section(), lambda count: judge_processes(count, *limit))
+    return _judged(processes_section(), lambda seen: judge_processes(phantoms(seen), PHANTOM_WARNING, PHANTOM_LIMIT))
 
 
 def _judge_clock(skew: float) -> Judgement | Unknown:

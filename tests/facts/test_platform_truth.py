@@ -79,9 +79,18 @@ def test_elsewhere_there_is_no_wake_lock(shell: str) -> None:
 def test_own_processes_on_macos(tmp_path: Path, shell: str) -> None:
     host = PretendedHost.build(tmp_path, {*POSIX_TOOLS} - {"id"})
     host.tool("id", script="case $1 in -u) echo 501;; *) echo kaede;; esac")
-    rows = "    0     1     0\n  501   300     1\n  501   301     1\n   89   302     1\n  501     2   300\n"
-    host.tool("ps", script=f'[ "$*" = "-A -o uid= -o pid= -o ppid=" ] && printf %s "{rows}"')
+    rows = "  0  1  0 launchd\n 501 300 1 a\\nb\n 501 301 1 com.termux.x y\n 89 302 1 c\n 501 2 300\n"
+    host.tool("ps", script=f'[ "$*" = "-A -o uid= -o pid= -o ppid= -o args=" ] && printf %s "{rows}"')
     assert host.ask(own_processes_section(), shell) == 3
+
+
+@every_shell
+def test_android_s_apps_are_no_processes_of_termux(tmp_path: Path, shell: str) -> None:
+    host = PretendedHost.build(tmp_path, {*POSIX_TOOLS} - {"id"})
+    host.tool("id", script="echo 10231")
+    rows = " 10231 9 1 com.termux\n 10231 8 1 com.termux.boot\n 10231 7 1 com.termux:x\n 10231 6 9 com.termux -l\n"
+    host.tool("ps", rows + " 10231 5 9 bash\n 0 4 1 zygote\n")
+    assert host.ask(own_processes_section(), shell) == 2
 
 
 @every_shell
