@@ -84,9 +84,10 @@ def _chosen(snapshot: Snapshot, session_name: str | None) -> SessionRecord:
         if len(snapshot.sessions) == 1:
             return snapshot.sessions[0]
         raise AdoptError(f"which session? there are: {there}")
-    for session in snapshot.sessions:
-        if session_name in {session.session_name, session.name}:
-            return session
+    by_name = [session for session in snapshot.sessions if session.session_name == session_name]
+    by_mark = [session for session in snapshot.sessions if session.name == session_name]
+    if found := [*by_name, *by_mark]:
+        return found[0]
     raise AdoptError(f"{shown(session_name)}: no such session; there are: {there}")
 
 

@@ -19,6 +19,7 @@ import click
 from miyabi.adopt import Adopted, adopt_session
 from miyabi.errors import MiyabiError
 from miyabi.marks import marks_to_json
+from miyabi.masking import shown
 from miyabi.pyinfra_command import Target, require_clone, run_deploy, take_snapshot
 from miyabi.restore import Choice, Restoration, restoration
 from miyabi.resurrect import read_resurrect
@@ -67,7 +68,7 @@ def list_snapshots(host: str | None) -> None:
         if host is not None and not files:
             find_snapshot(each)
         if files:
-            click.echo(each)
+            click.echo(shown(each))
         for number, path in enumerate(files, start=1):
             click.echo(f"{number:>4}  {path.stem:<20} {_summed_up(path)}")
 
@@ -131,10 +132,11 @@ def restore(host: str, which: str, *, commands: bool, allow: tuple[str, ...], da
     Sessions, windows, panes, layouts and folders come back; each pane shows its old text, then a shell. WHICH is a name
     or a number of `miyabi snapshot list`; without it the newest.
     """
-    before = read_snapshot(find_snapshot(host, which))
+    path = find_snapshot(host, which)
+    before = read_snapshot(path)
     target = _target(host, data)
     now = take_snapshot(target)
-    text_file = f"{now.home}/.local/state/miyabi/restored/{before.taken}-{os.getpid()}.txt" if now.home else ""
+    text_file = f"{now.home}/.local/state/miyabi/restored/{path.stem}-{os.getpid()}.txt" if now.home else ""
     made = restoration(before, now, Choice(commands=commands, allowed=frozenset(allow), text_file=text_file))
     for note in made.notes:
         click.echo(f"note: {note}", err=True)

@@ -9,41 +9,41 @@ import re
 
 MASK = "********"
 
+# Where a word begins: a long run of characters must not be tried from each of its characters again.
+_WORD = r"(?<![A-Za-z0-9_-])"
+_NAMES = r"(?:password|passwd|passphrase|secret|token|(?:api|access|private)[_-]?key|credentials?)"
+# What is masked already stays as it is.
+_VALUE = r"(?!\*{8})(?P<secret>'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"]+)"
+
 # As of November 2026. In each, the group `secret` is what gets masked; what stands around it stays readable.
 PATTERNS: tuple[str, ...] = (
     # Keys by which services recognise their own: OpenAI and Anthropic, GitHub, GitLab, Slack, AWS, Google,
-    # Hugging Face, npm, PyPI, DigitalOcean, Stripe, Telegram bots, JSON Web Tokens.
-    r"\b(?P<secret>sk-[A-Za-z0-9_-]{16,})",
-    r"\b(?P<secret>(?:gh[opusr]_|github_pat_)[A-Za-z0-9_]{16,})",
-    r"\b(?P<secret>gl(?:pat|ptt|dt|rt)-[A-Za-z0-9_-]{16,})",
-    r"\b(?P<secret>xox[a-z]-[A-Za-z0-9-]{10,})",
-    r"\b(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b",
-    r"\b(?P<secret>AIza[A-Za-z0-9_-]{30,})",
-    r"\b(?P<secret>ya29\.[A-Za-z0-9_-]{16,})",
-    r"\b(?P<secret>(?:hf|npm|dop_v1|[rsp]k_(?:live|test))_[A-Za-z0-9]{16,})",
-    r"\b(?P<secret>pypi-[A-Za-z0-9_-]{32,})",
-    r"\b(?P<secret>\d{8,10}:AA[A-Za-z0-9_-]{30,})",
-    r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?)",
-    r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
+    # Hugging Face, npm, Stripe, DigitalOcean, PyPI, Telegram bots, JSON Web Tokens.
+    _WORD + r"(?P<secret>sk-[A-Za-z0-9_-]{16,})",
+    _WORD + r"(?P<secret>(?:gh[opusr]_|github_pat_)[A-Za-z0-9_]{16,})",
+    _WORD + r"(?P<secret>gl(?:pat|ptt|dt|rt)-[A-Za-z0-9_-]{16,})",
+    _WORD + r"(?P<secret>xox[a-z]-[A-Za-z0-9-]{10,})",
+    _WORD + r"(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b",
+    _WORD + r"(?P<secret>AIza[A-Za-z0-9_-]{30,})",
+    _WORD + r"(?P<secret>ya29\.[A-Za-z0-9_-]{16,})",
+    _WORD + r"(?P<secret>(?:hf|npm|dop_v1|[rsp]k_(?:live|test))_[A-Za-z0-9]{16,})",
+    _WORD + r"(?P<secret>pypi-[A-Za-z0-9_-]{32,})",
+    _WORD + r"(?P<secret>\d{8,10}:AA[A-Za-z0-9_-]{30,})",
+    _WORD + r"(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?)",
+    r"(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))",
     # Authorization: Bearer X, and the like.
     (
-        r"(?i:\b(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:bearer |basic |token |digest )?\s*)"
-        r"(?P<secret>[^\s\"',;]+)"
+        r"(?i:authorization[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?(?:(?:bearer|basic|token|digest) )?)"
+        r"(?!(?i:(?:bearer|basic|token|digest) )?\*{8})(?P<secret>[^\s\"',;]+)"
     ),
-    r"(?i:\bbearer\s+)(?P<secret>[A-Za-z0-9._~+/=-]{8,})",
-    r"(?i:\b(?:set-)?cookie\s*:\s*)(?P<secret>[^\r\n\"']+)",
+    _WORD + r"(?i:bearer[ \t]{1,8})(?P<secret>[A-Za-z0-9._~+/=-]{8,})",
+    r"(?i:cookie[ \t]{0,8}:[ \t]{0,8})(?!\*{8})(?P<secret>[^\s\"'][^\r\n\"']*)",
     # --token X, --token=X.
-    (
-        r"(?i:--?(?:[a-z0-9]+[-_])*(?:password|passwd|passphrase|secret|token|api-?_?key|access-?_?key|auth|credentials?)"
-        r"(?:=|\s+))(?!-)(?P<secret>'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"]+)"
-    ),
+    rf"(?i:(?:(?<=[\s'\"=(])|\A)--?[a-z0-9_-]{{0,40}}?(?:{_NAMES}|auth)(?:=|[ \t]{{1,8}}))(?!-){_VALUE}",
     # PASSWORD=..., "api_key": "...", password: ....
-    (
-        r"(?i:[\"']?\b[a-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|"
-        r"credentials?)(?:_[a-z0-9_]+|\d*)[\"']?(?:=|:[ \t]*))(?P<secret>'[^'\n]+'|\"[^\"\n]+\"|[^\s'\"]+)"
-    ),
+    rf"(?i:{_NAMES}(?:_[a-z0-9_]{{1,40}}|\d{{0,4}})[\"']?(?:=|:[ \t]{{0,8}})){_VALUE}",
     # https://user:password@host.
-    r"://[^\s/@:]+:(?P<secret>[^\s/@]+)@",
+    r"://[^\s/@:]{1,200}:(?P<secret>[^\s/@]{1,1000})@",
 )
 
 _PATTERNS = tuple(re.compile(pattern, re.DOTALL) for pattern in PATTERNS)
@@ -72,7 +72,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 # Everything that a terminal would act on: C0 without tab and newline, DEL, C1; and what turns the reading direction.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X].*?(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL)
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL)
 
 
 def plain(text: str) -> str:

@@ -70,13 +70,28 @@ def pane_command(
         if program in AGENTS:
             return _command(process, arguments, program)
     current = tree[0]
-    while _SHELL.fullmatch(current.arguments.strip()):
+    while True:
         children = [process for process in tree if process.parent == current.pid]
-        if not children:
+        if not _SHELL.fullmatch(current.arguments.strip()):
+            if len(children) != 1 or not _only_runs(current, children[0], arguments):
+                break
+        elif not children:
             return PaneCommand("", certain=True, agent="")
         in_front = [child for child in children if program_of(child.arguments.split()[:1]) == pane.command]
         current = (in_front or children)[-1]
     return _command(current, arguments, "")
+
+
+def _only_runs(shell: state.Process, child: state.Process, arguments: Mapping[int, tuple[str, ...]]) -> bool:
+    """Whether ``shell`` is ``sh -c COMMAND`` and ``child`` is that command: tmux starts what it is given so."""
+    words = arguments.get(shell.pid, ())
+    if len(words) > 2 and words[-2] == "-c" and _SHELL.fullmatch(words[0]):
+        try:
+            return tuple(shlex.split(words[-1])) == arguments.get(child.pid)
+        except ValueError:
+            return False
+    head, _, script = shell.arguments.partition(" -c ")
+    return script == child.arguments and _SHELL.fullmatch(head) is not None
 
 
 def _command(process: state.Process, arguments: Mapping[int, tuple[str, ...]], agent: str) -> PaneCommand:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from miyabi.masking import shown
 from miyabi.snapshot_model import PaneRecord, SessionRecord, Snapshot, WindowRecord
-from miyabi.snapshot_names import living, spec_names
+from miyabi.snapshot_names import explicit, living, spec_names
 
 T = TypeVar("T")
 
@@ -91,10 +91,15 @@ def _pair_panes(before: Snapshot, now: Snapshot, pairs: Pairs, names: dict[str, 
         pairs.panes,
         [
             lambda was, each: same and was.pane_id == each.pane_id,
-            lambda was, each: each.name is not None and each.name in {was.name, names[was.pane_id]},
+            lambda was, each: each.name is not None and each.name in _names_of(was, names[was.pane_id]),
             lambda was, each: not same and was.name is None and each.name is None and is_near(was, each),
         ],
     )
+
+
+def _names_of(pane: PaneRecord, name: str) -> set[str | None]:
+    """The names that a pane has, or gets when it is brought back."""
+    return {pane.name, name, explicit(name)}
 
 
 def _match(

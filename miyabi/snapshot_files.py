@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from miyabi.snapshot_model import Snapshot, SnapshotError, snapshot_from_json, snapshot_to_json
 
@@ -55,9 +55,9 @@ def _is_snapshot(path: Path) -> bool:
 
 
 def hosts_with_snapshots() -> list[str]:
-    """The names of the hosts' folders, sorted."""
+    """The names of the hosts of which snapshots are kept, sorted."""
     try:
-        return sorted(path.name for path in snapshots_folder().iterdir() if path.is_dir())
+        return sorted(unquote(path.name) for path in snapshots_folder().iterdir() if path.is_dir())
     except OSError:
         return []
 

@@ -35,7 +35,8 @@ def spec_names(snapshot: Snapshot, taken: Collection[str] = ()) -> Names:
     + taken: names of panes elsewhere on the host
     """
     names = Names()
-    of_panes = set(taken)
+    used = set(taken)
+    marks = {pane.name for pane in snapshot.panes() if pane.name}
     for session in snapshot.sessions:
         names.sessions[session.session_id] = _session_name(session, names.notes)
     for session, window in snapshot.windows():
@@ -45,9 +46,10 @@ def spec_names(snapshot: Snapshot, taken: Collection[str] = ()) -> Names:
         for number, pane in enumerate(living(window), start=1):
             default = pane_identity(names.sessions[session.session_id] or "", name, number)
             wanted = pane.name if pane.name and (pane.name == default or is_pane_name(pane.name)) else default
-            if wanted in of_panes:
-                wanted = unique(explicit(wanted), of_panes)
-            of_panes.add(wanted)
+            # A name that another pane carries is that pane's, whoever comes first.
+            if wanted in used or (wanted in marks and wanted != pane.name):
+                wanted = unique(explicit(wanted), used | marks)
+            used.add(wanted)
             names.panes[pane.pane_id] = wanted
     return names
 

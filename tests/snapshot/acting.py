@@ -41,10 +41,10 @@ def look(machine: Machine, shell: str = "sh") -> Snapshot:
     return fact.process(done.stdout.splitlines())
 
 
-def apply(machine: Machine, spec: Path, marks: tuple[Mark, ...]) -> Run:
+def apply(machine: Machine, spec: Path, marks: tuple[Mark, ...] | str) -> Run:
     """Do what deploys/restore.py does, with all commands noted."""
     named = machine.root / "marks.json"
-    named.write_text(marks_to_json(marks))
+    named.write_text(marks if isinstance(marks, str) else marks_to_json(marks))
     run = Run()
     with on(machine), noting(run), pytest.MonkeyPatch.context() as patch:
         patch.setattr(converge, "SETTLE", SETTLE)

@@ -175,6 +175,18 @@ def test_a_managed_session_is_adopted_with_its_names(machine: Machine, tmux_serv
     assert apply(machine, write_adopted(machine, adopted), ()).commands == []
 
 
+def test_a_name_that_another_session_s_pane_carries_is_not_given_twice(
+    machine: Machine, tmux_server: TmuxServer
+) -> None:
+    tmux_server.start("work", "sleep 1000")
+    tmux_server.run("rename-window", "-t", "=work:", "w")
+    tmux_server.run("new-session", "-d", "-s", "other", "sleep 1000")
+    tmux_server.run("set-option", "-p", "-t", "%1", "@miyabi_pane", "work:w.1")
+    adopted = adopt_session(look(machine), "work", origin="x")
+    assert not apply(machine, write_adopted(machine, adopted), adopted.marks).failed
+    assert named(tmux_server) == {"%0": "work w.1", "%1": "work:w.1"}
+
+
 def test_a_session_whose_name_is_taken_is_refused(machine: Machine, tmux_server: TmuxServer) -> None:
     tmux_server.start("one", "sleep 1000")
     tmux_server.run("set-option", "-t", "=one:", "@miyabi_session", "two")
