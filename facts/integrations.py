@@ -29,7 +29,7 @@ http() {
   code=127; said='there is no curl or python3 to ask with'
   if command -v curl >/dev/null 2>&1; then
     said=$({ printf 'url = "%s"\n' "$1"; headers | curl_words; } |
-      bounded "$2" curl -sS -g -K - -o /dev/null -w '\nHTTP %{http_code}' --max-time "$2" 2>&1); code=$?
+      bounded "$2" curl -sS -g -K - -o /dev/null -w 'HTTP %{http_code}' --max-time "$2" 2>&1); code=$?
     # Which of curl's two outputs comes first is its own affair.
     [ "$code" -eq 0 ] || case $said in *'HTTP 000') said=${said%"$newline"*};; *) said=${said##*HTTP 000};; esac
     [ "$code" -ne 28 ] || code=124

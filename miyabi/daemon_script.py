@@ -186,7 +186,8 @@ def _known(process: str, known: tuple[int, str] | None) -> str:
     seen = "" if known is None else f"{known[0]} {known[1]}"
     return f"""base=${{XDG_STATE_HOME:-$HOME/.local/state}}/miyabi; file={shlex.quote(file_name(process))}
 record=$base/processes/$file; known=
-[ ! -f "$record" ] || IFS= read -r known <"$record"
+[ ! -f "$record" ] || IFS=' ' read -r one two <"$record"
+case ${{one:-}} in ''|*[!0-9]*) ;; *) known=${{two:+$one $two}};; esac
 [ "$known" = {shlex.quote(seen)} ] || {{ echo meanwhile; exit 0; }}"""
 
 

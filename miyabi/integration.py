@@ -35,6 +35,7 @@ _CAUSES = (
     (re.compile(r"certificate|\bssl\b|\btls\b", re.IGNORECASE), "TLS trouble"),
     (re.compile(r"timed? ?out", re.IGNORECASE), "no answer in time"),
     (re.compile(r"unreachable|no route", re.IGNORECASE), "no way leads there"),
+    (re.compile(r"couldn.t connect", re.IGNORECASE), "it takes no connection"),
     (re.compile(r"reset|empty reply|remote end closed|recv failure", re.IGNORECASE), "it hangs up"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,6 +49,14 @@ _WAIT = 1.0
 _PATIENCE = 5.0
 _SETTLE = 1.0
 _POLL = 0.2
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How often a server was started in this run, and what was wrong with it the last time."""
+
+    starts: int = 0
+    trouble: str = ""
 
 
 @operation()
@@ -227,7 +236,7 @@ def bring_up(state: State, host: Host, wanted: McpServer, ending: tuple[Runner, 
         and not host.run_shell_command(StringCommand(end_script(wanted.name, ending)), _timeout=SCRIPT_TIMEOUT)[0]
     ):
         return _failed(host, subject, f"these do not end: {in_words(ending)}")
-    starts = [0]
+    tries = _Tries()
     attempts = Retrying(
         # After the last start and its pause, one more look.
         stop=stop_after_attempt(TRIES + 1),
@@ -236,31 +245,33 @@ def bring_up(state: State, host: Host, wanted: McpServer, ending: tuple[Runner, 
         retry=retry_if_result(lambda reason: reason is not None),
         retry_error_callback=lambda last: last.outcome.result() if last.outcome else None,
     )
-    reason: str | None = attempts(_attempt, host, wanted, starts)
+    reason: str | None = attempts(_attempt, host, wanted, tries)
     if reason is not None:
         return _failed(host, subject, reason, _last_words(host, wanted))
-    did = "restarted" if ending else "started" if starts[0] else "came up by itself"
+    did = "restarted" if ending else "started" if tries.starts else "came up by itself"
     note(host, subject, "repaired", did)
     return True
 
 
-def _attempt(host: Host, wanted: McpServer, starts: list[int]) -> str | None:
+def _attempt(host: Host, wanted: McpServer, tries: _Tries) -> str | None:
     """Look, start the server when it is down, and watch it; what is wrong in the end, None when it is up."""
     seen = _look(host, wanted)
     if isinstance(seen, Unknown):
         return seen.reason
     if standing(seen, match=wanted.match, port=wanted.port) == "down":
-        if starts[0] == TRIES:
-            return f"started {TRIES} times, but it does not stay"
-        starts[0] += 1
+        if tries.starts == TRIES:
+            return f"tried to start it {TRIES} times: {tries.trouble}"
+        tries.starts += 1
         done, output = host.run_shell_command(
             StringCommand(start_script(wanted, seen.recorded)),
             _stdin=exports(wanted.environment),
             _timeout=SCRIPT_TIMEOUT,
         )
         if not done:
-            return output.stderr.strip().rpartition("\n")[2] or "it could not be started"
-    return _watch(host, wanted)
+            tries.trouble = output.stderr.strip().rpartition("\n")[2] or "that failed"
+            return tries.trouble
+    tries.trouble = _watch(host, wanted) or ""
+    return tries.trouble or None
 
 
 def _watch(host: Host, wanted: McpServer) -> str | None:
@@ -275,7 +286,7 @@ def _watch(host: Host, wanted: McpServer) -> str | None:
         else:
             stands = standing(seen, match=wanted.match, port=wanted.port)
             if stands == "down":
-                return "it was started, but has ended"
+                return "it has ended"
             if stands == "up":
                 up_since = now if up_since is None else up_since
                 if now - up_since >= _SETTLE:
