@@ -128,7 +128,9 @@ def api_folder(host: SandboxHost) -> Path:
 def hang_termux_api(_: Sandbox, host: SandboxHost) -> str:
     """Make every termux-* command hang for ever, and take the wake lock away."""
     api_folder(host).mkdir(exist_ok=True)
-    (api_folder(host) / "wake-lock").unlink(missing_ok=True)
+    # A lock that is noted as taken is not taken again in the same boot.
+    for lock in (api_folder(host) / "wake-lock", host.home / ".local/state/miyabi/wake-lock"):
+        lock.unlink(missing_ok=True)
     (api_folder(host) / "hang").touch()
     return "every termux-* command hangs"
 

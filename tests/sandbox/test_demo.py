@@ -48,8 +48,15 @@ def test_everything_is_healed_in_time_and_a_second_run_changes_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["mugen is up", "Starting operation", "Breaking it"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("pixel is up", signal.SIGINT),
+        ("Starting operation", signal.SIGINT),
+        ("Starting operation", signal.SIGHUP),
+        ("Breaking it", signal.SIGTERM),
+    ],
+)
 def test_a_demo_that_is_ended_leaves_nothing(machine: Machine, moment: str, number: signal.Signals) -> None:
     output = machine.root / "output"
     environment = machine.environment | {"PYTHONUNBUFFERED": "1"}
