@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from miyabi.bounded import BOUNDED
 from miyabi.errors import ParseError
+from miyabi.shell import TEMPORARY_FOLDER
 
 T = TypeVar("T")
 
@@ -30,15 +31,12 @@ _END = "##miyabi:end"
 _END_LINE = re.compile(rf"^{_END} (\w+) (\d+)$")
 
 # `shown` prints text without a byte that is not printable ASCII: pyinfra dies of one that is not UTF-8.
-_PRELUDE = (
-    r"""LC_ALL=C; export LC_ALL; unset TMUX TMUX_PANE
-PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH
-"""
-    + BOUNDED
-    + r"""
-shown() { case $1 in *[!\ -~"
-"]*) printf '%s\n' "$1" | tr -c '\n -~' '?';; *) printf '%s\n' "$1";; esac; }"""
-)
+_PRELUDE = rf"""LC_ALL=C; export LC_ALL; unset TMUX TMUX_PANE
+PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${{PREFIX:-/usr}}/bin:/usr/sbin:/sbin"; export PATH
+{TEMPORARY_FOLDER}
+{BOUNDED}
+shown() {{ case $1 in *[!\ -~"
+"]*) printf '%s\n' "$1" | tr -c '\n -~' '?';; *) printf '%s\n' "$1";; esac; }}"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

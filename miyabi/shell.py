@@ -6,11 +6,15 @@ import re
 import shlex
 from dataclasses import dataclass
 
+# Android has no /tmp that an app may write to: Termux has its own, and a session that is no login may not say so.
+TEMPORARY_FOLDER = '[ -w "${TMPDIR:-/tmp}" ] || [ ! -w "${PREFIX:-}/tmp" ] || { TMPDIR="$PREFIX/tmp"; export TMPDIR; }'
+
 # Non-interactive shells lack the folders where Homebrew, Termux and users keep tmux; a client inside tmux must not
 # talk to the server that it happens to run in.
 HOST_ENVIRONMENT = (
     "unset TMUX TMUX_PANE; "
-    'PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH'
+    'PATH="$PATH:/opt/homebrew/bin:/usr/local/bin:$HOME/.local/bin:${PREFIX:-/usr}/bin:/usr/sbin:/sbin"; export PATH; '
+    f"{TEMPORARY_FOLDER}"
 )
 
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")

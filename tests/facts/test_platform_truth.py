@@ -8,6 +8,7 @@ import pytest
 
 from facts.clock import clock_section
 from facts.own_processes import own_processes_section
+from facts.probe import Section
 from facts.termux import Lock, wake_section
 from miyabi.errors import ParseError
 from tests.facts.hosts import INSTALLED_SHELLS, POSIX_TOOLS, PretendedHost, ask, busybox_host
@@ -107,6 +108,17 @@ def test_kernel_threads_are_nobody_s_own(tmp_path: Path, shell: str) -> None:
     assert host.ask(own_processes_section(), shell) == 5
     host.file("/proc/2/comm", "kthreadd\n")
     assert host.ask(own_processes_section(), shell) == 2
+
+
+@every_shell
+def test_termux_has_a_temporary_folder_of_its_own(pixel: PretendedHost, shell: str) -> None:
+    told = Section("told", 'echo "${TMPDIR:-none}"', lambda lines: lines[0])
+    own = pixel.root / "prefix" / "tmp"
+    prefix = str(own.parent)
+    assert pixel.ask(told, shell, PREFIX=prefix, TMPDIR="/no/such/folder") == "/no/such/folder"
+    own.mkdir(parents=True)
+    assert pixel.ask(told, shell, PREFIX=prefix, TMPDIR="/no/such/folder") == str(own)
+    assert pixel.ask(told, shell, PREFIX=prefix, TMPDIR=str(pixel.root)) == str(pixel.root)
 
 
 def test_own_processes_without_a_ps_are_unknown(tmp_path: Path) -> None:
