@@ -8,7 +8,8 @@ from facts.host import ladder_sections
 from facts.observation import expect
 from facts.upkeep import upkeep_sections
 from miyabi.spec import Spec
-from operations import limits, processes, sshd, termux
+from operations import integrations, limits, logs, processes, sshd, termux
+from operations.integrations import as_check
 from operations.processes import as_arguments
 
 
@@ -29,12 +30,16 @@ def keep(wanted: Spec) -> None:
     Lists are walked in one order on every host: pyinfra refuses operations that come in different orders.
     """
     _keep_limits(wanted)
+    for log in sorted(wanted.logs, key=lambda each: each.path):
+        logs.rotated(name=f"Log {log.path}", path=log.path, max_size=log.max_size, keep=log.keep, _ignore_errors=True)
     if wanted.sshd is not None:
         sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
     for server in sorted(wanted.mcp_servers, key=lambda each: each.name):
         processes.running(name=f"Server {server.name}", **as_arguments(server), _ignore_errors=True)
     if wanted.termux.wake_lock:
         termux.wake_lock(name="Wake lock", _ignore_errors=True)
+    for service in sorted(wanted.integrations, key=lambda each: each.name):
+        integrations.reachable(name=f"Integration {service.name}", **as_check(service), _ignore_errors=True)
 
 
 def _keep_limits(wanted: Spec) -> None:

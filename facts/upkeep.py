@@ -8,6 +8,8 @@ from typing import Any
 from facts.clock import clock_section
 from facts.daemons import daemons_section
 from facts.disk import disk_section
+from facts.integrations import integrations_section
+from facts.logs import logs_section
 from facts.memory import memory_section
 from facts.own_processes import own_processes_section
 from facts.platform import host_section
@@ -24,9 +26,13 @@ def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
     if wanted.limits is not None:
         yield from (disk_section(wanted.limits.disk.path), memory_section(), clock_section())
         yield own_processes_section() if wanted.limits.processes else processes_section()
+    for log in wanted.logs:
+        yield logs_section(log.path, log.max_size)
     if wanted.sshd is not None:
         yield sshd_section(wanted.sshd.port)
     for server in wanted.mcp_servers:
         yield daemons_section(server.name, server.match, server.port)
     if wanted.termux.wake_lock:
         yield wake_section()
+    if wanted.integrations:
+        yield integrations_section(wanted.integrations)

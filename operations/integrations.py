@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyinfra import host
 from pyinfra.api import FunctionCommand, StringCommand, operation
@@ -172,6 +172,20 @@ def _ask_privately(host: Host, wanted: Integration) -> Reach:
     except ParseError as error:
         return Reach(None, str(error))
     return answers[0] or Reach(None, "not asked")
+
+
+def as_check(service: Integration) -> dict[str, Any]:
+    """A service of a spec as the arguments of ``reachable``."""
+    return {
+        "integration": service.name,
+        "command": service.command,
+        "tcp": service.tcp,
+        "http": service.http,
+        "expect": service.expect,
+        "headers": {name: HiddenValue(value) for name, value in service.headers},
+        "timeout": service.timeout,
+        "remedy": service.remedy,
+    }
 
 
 def _tried(host: Host) -> set[Integration]:

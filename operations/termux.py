@@ -61,6 +61,7 @@ def wake_lock(held: bool = True) -> Generator[PyinfraCommand]:  # noqa: FBT001, 
         host.noop(f"the wake lock is {'held' if held else 'not held'}")
         return
     script, did = (take_script(), "taken") if held else (release_script(), "given back")
+    host.log(f"{'Taking' if held else 'Giving back'} the wake lock")
     yield FunctionCommand(_request, (subject, script, did), {})
 
 

@@ -97,7 +97,6 @@ def _prove(
             right_since = now if right_since is None else right_since
             if now - right_since >= settle:
                 note(host, subject, "repaired", did)
-                host.log(f"{subject}: {did}")
                 return True
         else:
             right_since = None
