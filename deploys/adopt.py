@@ -10,5 +10,5 @@ from operations import recovery, snapshot
 recovery.require_specs()
 
 recovery.assess(name="Assess")
-snapshot.mark(name="Name what is there", marks=host.data.marks)
+snapshot.mark(name="Name what is there", marks=host.data.get("marks", ""))
 recovery.confirm(name="Confirm")

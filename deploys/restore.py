@@ -15,7 +15,7 @@ if host.data.get("scrollback"):
     snapshot.upload_scrollback(
         name="Bring the scrollback", source=host.data.scrollback, target=host.data.scrollback_target
     )
-snapshot.mark(name="Name what is there", marks=host.data.marks)
+snapshot.mark(name="Name what is there", marks=host.data.get("marks", ""))
 recovery.level(name="L1 pane", name_of_level="L1", _ignore_errors=True)
 recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
 recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from miyabi.errors import MiyabiError
+from miyabi.errors import AdoptError
 from miyabi.marks import Mark
 from miyabi.masking import shown
 from miyabi.pane_command import may_start_again
@@ -19,10 +19,6 @@ from miyabi.snapshot_spec import (
     window_mapping,
 )
 from miyabi.spec_identity import pane_identity
-
-
-class AdoptError(MiyabiError):
-    """A session cannot be written as a spec: why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

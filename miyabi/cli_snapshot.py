@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from miyabi.adopt import Adopted, adopt_session
-from miyabi.errors import MiyabiError
+from miyabi.errors import MiyabiError, SnapshotError
 from miyabi.marks import marks_to_json
 from miyabi.masking import shown
 from miyabi.pyinfra_command import Target, require_clone, run_deploy, take_snapshot
@@ -25,7 +25,7 @@ from miyabi.restore import Choice, Restoration, restoration
 from miyabi.resurrect import read_resurrect
 from miyabi.snapshot_diff import differences, missing, pair
 from miyabi.snapshot_files import find_snapshot, hosts_with_snapshots, kept_snapshots, read_snapshot
-from miyabi.snapshot_model import Snapshot, SnapshotError
+from miyabi.snapshot_model import Snapshot
 from miyabi.snapshot_text import counts, moment, scrollback, tree
 
 _LARGEST_SAVE_FILE = 20_000_000

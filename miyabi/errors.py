@@ -3,6 +3,9 @@
 MiyabiError
 ├── SpecError        the desired state cannot be read: every problem, each with file:line
 ├── InventoryError   a host, or its data, is not usable: which one, and what to add
+├── SnapshotError    a snapshot cannot be read, written or found: which one, and what to do
+├── AdoptError       a session cannot be written as a spec: why, and what to do
+├── RunError         a run of pyinfra failed: on which host, and what it said
 └── ParseError       a section of a probe is not what its parser expects: the state is unknown
 """
 
@@ -54,6 +57,18 @@ class SpecError(MiyabiError):
 
 class InventoryError(MiyabiError):
     """A host of the inventory cannot be used as it is."""
+
+
+class SnapshotError(MiyabiError):
+    """A snapshot cannot be read, written or found."""
+
+
+class AdoptError(MiyabiError):
+    """A session cannot be written as a spec."""
+
+
+class RunError(MiyabiError):
+    """A run of pyinfra failed."""
 
 
 class ParseError(MiyabiError):

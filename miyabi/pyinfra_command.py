@@ -9,17 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from miyabi.errors import MiyabiError
+from miyabi.errors import RunError
 from miyabi.snapshot_model import Snapshot, snapshot_from_json
 
 # Seconds for one question: the probe itself ends after 60, connecting may be slow.
 _ANSWER_TIMEOUT = 180
 
 _SNAPSHOT = "facts.snapshot.HostSnapshot"
-
-
-class PyinfraError(MiyabiError):
-    """A run of pyinfra failed: on which host, and what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +38,21 @@ class Target:
 
 
 def take_snapshot(target: Target) -> Snapshot:
-    """What is on a host now; without sessions when there are certainly none. Raises ``PyinfraError`` when unknown."""
+    """What is on a host now; without sessions when there are certainly none. Raises ``RunError`` when unknown."""
     done = _run(["--json", *target.arguments(), "fact", _SNAPSHOT], target)
     try:
         answer = json.loads(done.stdout)[_SNAPSHOT]
     except (ValueError, KeyError, TypeError):
         answer = {}
-    seen = answer.get(target.host) if isinstance(answer, dict) else None
+    # One host was asked; pyinfra may call it otherwise than the user.
+    seen = next(iter(answer.values())) if isinstance(answer, dict) and len(answer) == 1 else None
     if seen is None:
-        raise PyinfraError(f"{target.host}: what is there is unknown, nothing is done\n{_said(done)}".rstrip())
+        raise RunError(f"{target.host}: what is there is unknown, nothing is done\n{_said(done)}".rstrip())
     return snapshot_from_json(json.dumps(seen).encode(), target.host)
 
 
 def run_deploy(target: Target, deploy: str, data: Mapping[str, str], *, quiet: bool) -> None:
-    """Run a deploy of this repository on a host. Raises ``PyinfraError`` when it fails.
+    """Run a deploy of this repository on a host. Raises ``RunError`` when it fails.
 
     + data: paths and other text for the deploy
     + quiet: whether pyinfra's own output is shown only when it fails
@@ -65,18 +62,18 @@ def run_deploy(target: Target, deploy: str, data: Mapping[str, str], *, quiet: b
     arguments = [*target.arguments(), deploy, "-y", *words]
     done = _run(arguments, target, shown=not quiet)
     if done.returncode != 0:
-        raise PyinfraError(f"{target.host}: {deploy} failed\n{_said(done)}".rstrip())
+        raise RunError(f"{target.host}: {deploy} failed\n{_said(done)}".rstrip())
 
 
 def require_clone() -> None:
-    """Raise ``PyinfraError`` unless the working directory is a clone of the repository."""
+    """Raise ``RunError`` unless the working directory is a clone of the repository."""
     if not (Path("deploys") / "restore.py").is_file() or not Path("config.py").is_file():
-        raise PyinfraError(f"{Path.cwd()}: not a clone of the repository; change to one, then try again")
+        raise RunError(f"{Path.cwd()}: not a clone of the repository; change to one, then try again")
 
 
 def _run(arguments: list[str], target: Target, *, shown: bool = False) -> subprocess.CompletedProcess[str]:
     if target.host.startswith("-"):
-        raise PyinfraError(f"{target.host!r}: allowed: the name of a host")
+        raise RunError(f"{target.host!r}: allowed: the name of a host")
     output = None if shown else subprocess.PIPE
     sys.stdout.flush()
     try:
@@ -91,9 +88,9 @@ def _run(arguments: list[str], target: Target, *, shown: bool = False) -> subpro
             timeout=None if shown else _ANSWER_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        raise PyinfraError(f"{target.host}: no answer within {_ANSWER_TIMEOUT} s") from None
+        raise RunError(f"{target.host}: no answer within {_ANSWER_TIMEOUT} s") from None
     except (OSError, ValueError) as error:
-        raise PyinfraError(f"pyinfra cannot be started: {error}") from None
+        raise RunError(f"pyinfra cannot be started: {error}") from None
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:

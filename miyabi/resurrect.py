@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from miyabi.errors import SnapshotError
 from miyabi.masking import masked, plain, shown
-from miyabi.snapshot_model import PaneRecord, SessionRecord, Snapshot, SnapshotError, WindowRecord
+from miyabi.snapshot_model import PaneRecord, SessionRecord, Snapshot, WindowRecord
 
 # A row of a kind that is not known here may come from a newer version: it is passed over.
 _KINDS = ("pane", "window", "grouped_session", "state")

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from miyabi.snapshot_model import Snapshot, SnapshotError, snapshot_from_json, snapshot_to_json
+from miyabi.errors import SnapshotError
+from miyabi.snapshot_model import Snapshot, snapshot_from_json, snapshot_to_json
 
 KEEP = 10
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from miyabi.errors import MiyabiError
+from miyabi.errors import SnapshotError
 from miyabi.state import Observed
 
 
@@ -105,10 +105,6 @@ class Snapshot(Observed):
         """Every pane once."""
         for _, window in self.windows():
             yield from window.panes
-
-
-class SnapshotError(MiyabiError):
-    """A snapshot cannot be read, written or found: which one, and what to do."""
 
 
 def snapshot_to_json(snapshot: Snapshot) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from miyabi.errors import SnapshotError
 from miyabi.masking import plain, shown
-from miyabi.snapshot_model import PaneRecord, SessionRecord, Snapshot, SnapshotError, WindowRecord
+from miyabi.snapshot_model import PaneRecord, SessionRecord, Snapshot, WindowRecord
 
 
 def counts(snapshot: Snapshot) -> str:

@@ -109,6 +109,9 @@ def mark(marks: str) -> Generator[PyinfraCommand]:
 
         snapshot.mark(name="Name what is there", marks="/tmp/marks.json")
     """
+    if not marks:
+        yield refusal("marks names no file; `miyabi adopt` and `miyabi snapshot restore` write one and run this")
+        return
     try:
         wanted = host_spec(host)
         named = marks_from_json(Path(marks).read_text(encoding="utf-8"))

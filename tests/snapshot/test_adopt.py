@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from miyabi.adopt import AdoptError, adopt_session
+from miyabi.adopt import adopt_session
+from miyabi.errors import AdoptError
 from miyabi.spec_file import load_spec, parse_spec
 from tests.fleet.control import Fleet
 from tests.fleet.machine import Machine
@@ -121,8 +122,10 @@ def test_without_a_clone_it_is_told_where_to_go(machine: Machine) -> None:
 
 def test_a_hostile_session_is_refused_and_a_hostile_window_renamed(machine: Machine, tmux_server: TmuxServer) -> None:
     tmux_server.start("$(touch pwned)", "sleep 1000")
-    tmux_server.run("new-session", "-d", "-s", "good", "-n", "#{pane_id}#(touch pwned)\"'", "sleep 1000")
-    tmux_server.run("rename-window", "-t", "=good:", "##{pane_id}#(touch pwned)\"'\n!: x")
+    tmux_server.run("new-session", "-d", "-s", "good", "sleep 1000")
+    # tmux itself would run what #( begins; doubled, it is a name.
+    tmux_server.run("rename-window", "-t", "=good:", "##{pane_id}##(touch pwned)\"'\n!: x")
+    assert "#(touch pwned)" in tmux_server.run("list-windows", "-t", "=good", "-F", "#{window_name}")
     seen = look(machine)
     with pytest.raises(AdoptError, match=r"its name cannot stand in a spec; allowed: .*tmux rename-session"):
         adopt_session(seen, "$(touch pwned)", origin="x")

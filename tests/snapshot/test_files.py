@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from miyabi import snapshot_files as files
+from miyabi.errors import SnapshotError
 from miyabi.snapshot_model import (
     PaneRecord,
     SessionRecord,
     Snapshot,
-    SnapshotError,
     WindowRecord,
     snapshot_from_json,
     snapshot_to_json,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from miyabi.adopt import adopt_session
+from miyabi.errors import SnapshotError
 from miyabi.resurrect import read_resurrect
-from miyabi.snapshot_model import SnapshotError
 from miyabi.snapshot_text import tree
 from miyabi.spec_file import parse_spec
 
