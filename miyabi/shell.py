@@ -75,7 +75,7 @@ def pattern(text: str) -> str:
 
     + text: may begin with ``~`` or ``$NAME``, whose values are taken literally, whatever they hold
 
-    Returns ``"$HOME"/'my logs'/*.log`` for ``~/my logs/*.log``; where nothing fits, a shell leaves the pattern as it is.
+    Returns ``"$HOME"/'my logs'/*.log`` for ``~/my logs/*.log``; where nothing fits, a shell leaves it as it is.
     """
     home = _HOME.match(text)
     position = home.end() if home else 0
