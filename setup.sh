@@ -62,6 +62,7 @@ programs_to_test() {
     for shell in zsh mksh busybox; do
         provide "$shell" "$shell" || say "$shell is missing: the tests that need it are skipped"
     done
+    provide systemd-analyze systemd || say "systemd-analyze is missing: the tests that need it are skipped"
 }
 
 # --- Packages -------------------------------------------------------------------------------------------------------
