@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -109,10 +110,10 @@ def _as_pattern(match: str) -> str:
 
 
 def _parse(lines: list[str]) -> Daemon:
-    _, pid, mark = lines[0].split(" ", 2)
+    pid, _, mark = lines[0].removeprefix("recorded ").strip().partition(" ")
     listening = None
     rows = lines[1:]
-    if rows[0].startswith("port "):
+    if rows and rows[0].startswith("port "):
         told = rows.pop(0).removeprefix("port ")
         if told.startswith("unknown"):
             raise ParseError(f"its port could not be asked: {told.removeprefix('unknown ')}")
@@ -121,14 +122,14 @@ def _parse(lines: list[str]) -> Daemon:
         raise ParseError("ps gave no answer" if any(row.startswith("exit ") for row in rows) else "ps was cut off")
     end = rows.index("exit 0")
     listed = [_runner(row) for row in rows[:end]]
-    reapers = frozenset(each.pid for each in listed if _adopts(each))
+    reapers = {each.pid for each in listed if _adopts(each)}
     if not any(each.pid == 1 for each in listed):
         # Android hides it.
-        reapers |= {1}
+        reapers.add(1)
     holder = next((int(row.removeprefix("holder ")) for row in rows[end:] if row.startswith("holder ")), None)
-    recorded = (int(pid), mark) if pid != "none" and mark else None
+    recorded = (int(pid), mark) if pid.isdigit() and mark else None
     asked = tuple(each for each in listed if each.matches or (recorded and recorded[0] in (each.pid, each.group)))
-    return Daemon(listening, recorded, asked, reapers, holder)
+    return Daemon(listening, recorded, asked, tuple(sorted(reapers)), holder)
 
 
 def _adopts(process: Runner) -> bool:
@@ -170,7 +171,7 @@ class Server(SectionFact[Daemon]):
     .. code:: python
 
         Daemon(listening=True, recorded=(4711, "88205"), processes=(Runner(pid=4711, parent=1, group=4711, mark="88205",
-               age=3600.0, arguments="node mcp/dist/index.js", matches=True),), reapers=frozenset({1}), holder=None)
+               age=3600.0, arguments="node mcp/dist/index.js", matches=True),), reapers=(1,), holder=None)
 
     **Example:**
 
@@ -182,10 +183,9 @@ class Server(SectionFact[Daemon]):
     @override
     def command(self, process: str = "", match: str | None = None, port: int | None = None) -> str:
         """The probe with this section alone."""
-        self.asked = daemons_section(process, match, port)
-        return probe_script([self.asked])
+        return probe_script([replace(daemons_section(process, match, port), title=self.section().title)])
 
     @override
     def section(self) -> Section[Daemon]:
-        """The section that was asked."""
-        return self.asked
+        """A section of this kind; its parser is the same for every server."""
+        return Section("server", "", _parse)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from functools import partial
 from math import ceil
 
@@ -142,19 +143,18 @@ class Reachable(SectionFact[Reaches]):
         pyinfra inventory fact facts.integrations.Reachable tcp=github.com:443
     """
 
-    # pyinfra asks for the command and then for the answer's meaning.
-    asked: Section[Reaches]
+    # What the answer means depends on what was asked.
+    asked = Integration("", command=":")
 
     @override
     def command(
         self, command: str | None = None, tcp: str | None = None, http: str | None = None, timeout: float = 5.0
     ) -> str:
         """The probe with this section alone."""
-        wanted = Integration(command or tcp or http or "", command, tcp, http, timeout=float(timeout))
-        self.asked = integrations_section((wanted,))
-        return probe_script([self.asked])
+        self.asked = Integration(command or tcp or http or "", command, tcp, http, timeout=float(timeout))
+        return probe_script([self.section()])
 
     @override
     def section(self) -> Section[Reaches]:
         """The section that was asked."""
-        return self.asked
+        return replace(integrations_section((self.asked,)), title="integration")

@@ -10,6 +10,7 @@ from zlib import crc32
 
 from miyabi.match import program_of
 from miyabi.spec import McpServer
+from miyabi.state import Observed
 
 Standing = Literal["up", "down", "starting", "hung"]
 
@@ -39,7 +40,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
+class Runner(Observed):
     """A process that may be a server's.
 
     + group: its process group, which a server that was started here leads
@@ -58,7 +59,7 @@ class Runner:
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class Daemon(Observed):
     """What is seen of a server.
 
     + listening: whether somebody listens on its port; None when it has none
@@ -71,7 +72,7 @@ class Daemon:
     listening: bool | None = None
     recorded: tuple[int, str] | None = None
     processes: tuple[Runner, ...] = ()
-    reapers: frozenset[int] = frozenset({1})
+    reapers: tuple[int, ...] = (1,)
     holder: int | None = None
 
 

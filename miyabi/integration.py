@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from miyabi.masking import masked
 from miyabi.spec import Integration
+from miyabi.state import Observed
 from miyabi.units import DURATION_FORM, parse_duration
 
 # Exit codes of a check, beside 0: no answer in time; nothing to check with; something that it needs is not set.
@@ -41,7 +42,7 @@ _CAUSES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Observed):
     """Whether a service answers as it should; None is unknown. ``cause`` says why not."""
 
     reachable: bool | None
