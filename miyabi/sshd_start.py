@@ -20,8 +20,6 @@ _COMMON = r"""give_up() { printf '%s\n' "$1" | tr -c '\n -~' '?'; exit 1; }
 silent() { "$@" </dev/null >/dev/null 2>&1; }
 root() { if [ "$(id -u)" -eq 0 ]; then bounded 20 "$@"; else bounded 20 sudo -n "$@"; fi; }
 may_root() { [ "$(id -u)" -eq 0 ] || silent bounded 5 sudo -n true; }
-need_root() { may_root || give_up "$1 takes root, and sudo asks for a password: start it by hand, or name a command \
-that may (sshd: start:)"; }
 until_up() { _left=$1; until answers; do [ "$_left" -gt 0 ] || return 1; _left=$((_left - 1)); sleep 1; done; }
 server() { command -v sshd 2>/dev/null || give_up 'sshd is not installed here'; }
 # Its own word about a configuration that it would not start with; a folder that is lost at each boot is made again.
@@ -103,10 +101,11 @@ _SYSTEMD = r"""systemd() {
   [ -n "$unit" ] || give_up 'systemd knows neither ssh.service nor sshd.service: is openssh-server installed?'
   [ "$(bounded 5 systemctl is-active "$unit" 2>/dev/null)" != active ] ||
     give_up "$unit is active, yet the port gives no banner: does it listen on another one (sshd -T)?"
-  need_root "systemctl start $unit"
   silent root systemctl reset-failed "$unit"
   said=$(root systemctl start "$unit" 2>&1 </dev/null) || {
-    ! command -v sshd >/dev/null || checked "$(server)" root
+    case $said in *sudo*) give_up "systemctl start $unit takes root ($(printf '%s\n' "$said" | tail -n 1)): \
+start it by hand, let sudo do so without a password, or name a command that may (sshd: start:)";; esac
+    ! may_root || ! command -v sshd >/dev/null || checked "$(server)" root
     give_up "systemctl start $unit: $(printf '%s\n' "$said" | head -n 1)"
   }
 }"""

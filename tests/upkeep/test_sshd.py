@@ -156,6 +156,21 @@ def test_sudo_starts_it(with_systemd: Ground) -> None:
     assert with_systemd.calls("sudo")[-1] == "-n systemctl start ssh.service"
 
 
+def test_sudo_asks_for_a_password(with_systemd: Ground) -> None:
+    systemctl(with_systemd)
+    with_systemd.program("id", "echo 1000")
+    with_systemd.program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    refused(with_systemd, "systemctl start ssh.service takes root (sudo: a password is required): start it by hand")
+    assert not any(call.startswith("start ") for call in with_systemd.calls("systemctl"))
+
+
+def test_sudo_allows_that_one_command(with_systemd: Ground) -> None:
+    systemctl(with_systemd)
+    with_systemd.program("id", "echo 1000")
+    with_systemd.program("sudo", 'shift; [ "$*" = "systemctl start ssh.service" ] && exec "$@"; exit 1')
+    repaired(with_systemd)
+
+
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
