@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from miyabi.levels import DEFAULT_BUDGETS, Level
@@ -14,7 +17,10 @@ from miyabi.sandbox import lifecycle
 from miyabi.sandbox.display import Display
 from miyabi.sandbox.faults import ALL, FAULTS, inject
 from miyabi.sandbox.fleet import Sandbox, SandboxError
+from miyabi.sandbox.processes import handled
 from miyabi.sandbox.run import HostProgress, Progress, run
+
+_PREFIX, _LOCK, _SANDBOX = "miyabi-demo-", "lock", "s"
 
 # Seconds in which a phone must be back.
 _PIXEL = 30
@@ -26,13 +32,14 @@ def demo(display: Display, *, plain: bool = False) -> int:
     + plain: no root folders of the hosts' own, even as root
     """
     started = time.monotonic()
-    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="miyabi-demo-") as parent:
-        folder = Path(parent).resolve() / "s"
+    _remove_killed(display)
+    with _ended_by_signals(), _own_folder() as folder:
         try:
             failures = _story(display, folder, plain=plain)
             display.title("Taking it down")
         finally:
-            with _undisturbed():
+            # Who is impatient with Ctrl-C must not be left with half a sandbox.
+            with handled(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 lifecycle.down(folder)
     display.say(f"nothing is left of it; {time.monotonic() - started:.0f} s in all")
     for failure in failures:
@@ -41,31 +48,35 @@ def demo(display: Display, *, plain: bool = False) -> int:
 
 
 @contextmanager
+def _own_folder() -> Iterator[Path]:
+    """A folder for a sandbox; a lock beside it tells as long as this program lives."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as parent, (Path(parent) / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Path(parent).resolve() / _SANDBOX
+
+
+def _remove_killed(display: Display) -> None:
+    """What demos that were killed have left."""
+    for parent in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError), (parent / _LOCK).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if parent.stat().st_uid == os.geteuid():
+                display.say(f"removing what a demo that was killed has left in {parent}")
+                lifecycle.down(parent / _SANDBOX)
+                shutil.rmtree(parent)
+
+
+@contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """A demo that is ended takes its sandbox down first."""
+    """A demo that is ended takes its sandbox down first; one that must go on after its terminal (nohup) does."""
 
     def end(number: int, frame: object) -> None:
         del frame
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    with handled(end, *(number for number in numbers if signal.getsignal(number) != signal.SIG_IGN)):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Who is impatient with Ctrl-C must not be left with half a sandbox."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _story(display: Display, folder: Path, *, plain: bool) -> list[str]:

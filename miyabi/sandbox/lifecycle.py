@@ -7,6 +7,7 @@ import os
 import pwd
 import random
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -15,11 +16,13 @@ from pathlib import Path
 from miyabi.sandbox import hosts, programs, specs
 from miyabi.sandbox.fleet import HOST_NAMES, Sandbox, SandboxError, SandboxHost, resolved
 from miyabi.sandbox.inside import tmux_on
-from miyabi.sandbox.processes import alive, end_all, processes_of, wait_for
+from miyabi.sandbox.processes import alive, end_all, handled, processes_of, wait_for
 from miyabi.sandbox.tools import IMITATIONS
 
 # The longest path of a unix socket is 107 characters on Linux.
 _LONGEST_FOLDER = 107 - len("/run/pi/tmux-4294967295/default")
+
+_DEADLY = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 # sshd insists on this folder when root starts it outside of a root folder of its own.
 _SSHD_FOLDER = Path("/run/sshd")
@@ -119,7 +122,9 @@ def boot(host: SandboxHost, folder: Path) -> None:
         command = [programs.path_of("unshare"), "--mount", "--uts", "sh", str(etc / "mounts")]
     else:
         command = [str(etc / "enter"), "sh", str(etc / "boot")]
-    with (etc / "boot.log").open("ab") as log:
+    # What a background run ignores (nohup, CI) would be ignored by all that lives on the host.
+    ignored = [number for number in _DEADLY if signal.getsignal(number) == signal.SIG_IGN]
+    with handled(signal.SIG_DFL, *ignored), (etc / "boot.log").open("ab") as log:
         started = subprocess.Popen(  # noqa: S603 - our own script
             command,
             env=hosts.environment(host, folder) | {"PATH": os.environ.get("PATH", os.defpath)},

@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from miyabi.sandbox.fleet import HOST_NAMES, HOST_VARIABLE, SANDBOX_VARIABLE, SandboxError
@@ -136,3 +137,14 @@ def wait_for(holds: Callable[[], object], seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise SandboxError(f"{what} (waited {seconds:.0f} s)")
         time.sleep(0.02)
+
+
+@contextmanager
+def handled(handler: Callable[[int, object], None] | signal.Handlers, *numbers: signal.Signals) -> Iterator[None]:
+    """Let ``handler`` have these signals meanwhile."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

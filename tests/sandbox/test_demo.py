@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,24 @@ def test_a_demo_that_is_ended_leaves_nothing(machine: Machine, moment: str, numb
         os.kill(story.pid, number)
         assert story.wait(30) != 0
     assert "Traceback" not in output.read_text()
+    _assert_nothing_is_left(machine)
+
+
+@pytest.mark.slow
+def test_what_a_killed_demo_has_left_is_removed_by_the_next(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = machine.root / "output"
+    with (
+        output.open("w") as written,
+        subprocess.Popen(
+            _DEMO, env=machine.environment | {"PYTHONUNBUFFERED": "1"}, cwd=REPOSITORY, stdout=written
+        ) as story,
+    ):
+        wait_until(lambda: "mugen is up" in output.read_text(), 60)
+        monkeypatch.setattr(tempfile, "tempdir", machine.environment["TMPDIR"])
+        demo._remove_killed(Display())
+        assert story.poll() is None
+        story.kill()
+    demo._remove_killed(Display())
     _assert_nothing_is_left(machine)
 
 

@@ -25,6 +25,7 @@ def converged(sandbox: Sandbox, machine: Machine) -> Sandbox:
     return sandbox
 
 
+@pytest.mark.slow
 def test_each_fault_is_seen_from_outside_and_twice_is_once(converged: Sandbox) -> None:
     sandbox = converged
     plain = not sandbox.host("mugen").isolated
@@ -47,6 +48,7 @@ def test_each_fault_is_seen_from_outside_and_twice_is_once(converged: Sandbox) -
             assert not any(fault.seen(sandbox, sandbox.host(where)) for where in fault.hosts), name
 
 
+@pytest.mark.slow
 def test_a_slow_network_is_slow_and_still_a_network(converged: Sandbox, machine: Machine) -> None:
     ssh = ("ssh", "-F", str(converged.ssh_config), "macbook", "echo hello")
     fast = machine.run(*ssh)
@@ -60,6 +62,7 @@ def test_a_slow_network_is_slow_and_still_a_network(converged: Sandbox, machine:
     assert machine.run(*ssh).stdout == "hello\n"
 
 
+@pytest.mark.slow
 def test_a_host_that_is_away_is_told_apart_from_a_slow_one(converged: Sandbox) -> None:
     list(inject(converged, "offline", "mugen"))
     with pytest.raises(SandboxError, match="mugen is out of reach: miyabi sandbox mend offline mugen"):

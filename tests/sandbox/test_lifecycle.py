@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_a_machine_without_runit_zsh_and_mksh(folder: Path, monkeypatch: pytest.
     # What a recovery does on a phone without termux-services.
     run_on(pixel, "sshd")
     wait_until(lambda: lifecycle.answers(pixel, pixel.port))
+
+
+def test_what_a_background_run_ignores_is_not_ignored_on_the_hosts(folder: Path, machine: Machine) -> None:
+    script = f"trap '' HUP INT QUIT; python3 -m miyabi sandbox up --folder {folder}"
+    done = machine.run("sh", "-c", script, cwd=REPOSITORY)
+    assert done.code == 0, done.output
+    sandbox = Sandbox.load(folder)
+    assert sandbox is not None
+    for host in sandbox.hosts.values():
+        ignored = re.search(
+            r"^SigIgn:\s*(\S+)", Path(f"/proc/{lifecycle.boot_pid(host)}/status").read_text(), re.MULTILINE
+        )
+        assert ignored is not None
+        assert not int(ignored[1], 16) & 0b111
 
 
 def test_down_after_everything_was_killed(folder: Path) -> None:
