@@ -102,6 +102,7 @@ def _session_name(session: SessionRecord, notes: list[str]) -> str | None:
 def _window_name(session: SessionRecord, window: WindowRecord, notes: list[str]) -> str:
     from miyabi.spec_values import window_name  # noqa: PLC0415 - imports pydantic
 
+    # Half of a format may have left a window without any name.
     name = window.name or window.window_name or f"window-{window.window_index}"
     if _is_allowed(window_name, name):
         return name

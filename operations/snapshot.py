@@ -17,6 +17,7 @@ from facts.snapshot import LINES, asked_server, make_snapshot, snapshot_sections
 from miyabi.errors import MiyabiError
 from miyabi.marks import changed_since, marking, marks_from_json
 from miyabi.shell import HOST_ENVIRONMENT, quoted
+from miyabi.snapshot_files import KEEP, keep_snapshot
 from miyabi.snapshot_text import counts
 from miyabi.spec import TmuxServer
 from miyabi.tmux_command import client_calls
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from miyabi.snapshot_model import Snapshot
 
-KEEP = 10
 _MOST_KEPT = 1000
 _MOST_LINES = 100_000
 
@@ -83,9 +83,6 @@ def _take(host: Host, server: TmuxServer, lines: int) -> Snapshot | str:
 def write(state: State, host: Host, taken: Snapshot, keep: int) -> bool:
     """Write ``taken`` to the control machine's disk; False when that fails."""
     del state
-    # Imports pydantic, which only those pay for who need it.
-    from miyabi.snapshot_files import keep_snapshot  # noqa: PLC0415
-
     try:
         path = keep_snapshot(taken, host.name, time.time(), keep)
     except MiyabiError as error:
