@@ -91,10 +91,13 @@ def within(
         )
     """
     try:
-        disk = _rising(disk_warning, disk_critical, "disk")
-        memory = _falling(memory_warning, memory_critical)
+        disk = _percentages(disk_warning, disk_critical, "disk")
+        memory = _percentages(memory_warning, memory_critical, "memory")
+        _require_order(disk, "disk: a warning above the critical value comes too late")
+        _require_order(memory[::-1], "memory: a warning below the critical value comes too late")
         limit = _process_limit(processes_warning, processes_critical)
-        skew = parse_duration(clock_skew)
+        skew = _read(parse_duration, clock_skew, "clock_skew")
+        _read(str.isprintable, disk_path, "disk_path")
         _require_servers((*disk_relief, *memory_relief), servers)
     except ValueError as error:
         yield refusal(f"limits: {error}")
@@ -120,24 +123,33 @@ def within(
         host.noop("disk, memory, processes and clock are looked after")
 
 
-def _rising(warning: float | str, critical: float | str, subject: str) -> tuple[float, float]:
-    low, high = parse_percentage(warning), parse_percentage(critical)
-    if low > high:
-        raise ValueError(f"{subject}: the warning {low:g} % must not be above the critical {high:g} %")
-    return low, high
+def _read(parse: Callable[[Any], T], value: object, name: str) -> T:
+    """What ``parse`` makes of an argument; ``ValueError`` names the argument that it could not read."""
+    try:
+        return parse(value)
+    except TypeError:
+        raise ValueError(f"{name} {value!r}: that is no {'text' if name == 'disk_path' else 'number'}") from None
+    except ValueError as error:
+        raise ValueError(f"{name} {value!r}: allowed: {error}") from None
 
 
-def _falling(warning: float | str, critical: float | str) -> tuple[float, float]:
-    low, high = _rising(critical, warning, "memory available: seen from below")
-    return high, low
+def _percentages(warning: float | str, critical: float | str, subject: str) -> tuple[float, float]:
+    return _read(parse_percentage, warning, f"{subject}_warning"), _read(
+        parse_percentage, critical, f"{subject}_critical"
+    )
+
+
+def _require_order(limits: tuple[float, float], problem: str) -> None:
+    if limits[0] > limits[1]:
+        raise ValueError(problem)
 
 
 def _process_limit(warning: int | None, critical: int | None) -> tuple[int, int] | None:
     if warning is None and critical is None:
         return None
     limit = (PHANTOM_WARNING if warning is None else warning, PHANTOM_LIMIT if critical is None else critical)
-    if not 1 <= limit[0] <= limit[1]:
-        raise ValueError(f"processes: a warning of {limit[0]} must be 1 or more, and not above the critical {limit[1]}")
+    if any(type(each) is not int for each in limit) or not 1 <= limit[0] <= limit[1]:
+        raise ValueError(f"processes {limit}: allowed: whole numbers from 1, the warning not above the critical one")
     return limit
 
 
@@ -210,18 +222,18 @@ def _commands(relief: Relief, servers: Sequence[McpServer]) -> Generator[Pyinfra
     """The commands of the operation that a relief is."""
     # Who needs no relief does not pay for these.
     if relief.does == "prune":
-        from operations import files  # noqa: PLC0415
+        from operations.files import pruned  # noqa: PLC0415
 
-        yield from files.pruned._inner(path=relief.target, older_than=relief.older_than)  # noqa: SLF001
+        yield from pruned._inner(path=relief.target, older_than=relief.older_than)  # noqa: SLF001
     elif relief.does == "rotate":
-        from operations import logs  # noqa: PLC0415
+        from operations.logs import rotated  # noqa: PLC0415
 
-        yield from logs.rotated._inner(path=relief.target, max_size=0, keep=relief.keep)  # noqa: SLF001
+        yield from rotated._inner(path=relief.target, max_size=0, keep=relief.keep)  # noqa: SLF001
     else:
-        from operations import processes  # noqa: PLC0415
+        from operations.processes import restarted  # noqa: PLC0415
 
         server = next(each for each in servers if each.name == relief.target)
-        yield from processes.restarted._inner(  # noqa: SLF001
+        yield from restarted._inner(  # noqa: SLF001
             process=server.name,
             start=server.start,
             match=server.match,

@@ -79,10 +79,10 @@ def running(port: int | None = None, start: str | None = None) -> Generator[Pyin
     yield proof(host, SUBJECT, section, _silence, did=f"started, port {seen.port} answers", seconds=_PROOF)
 
 
-def _refuse(port: int | None, start: str | None) -> str | None:
+def _refuse(port: object, start: object) -> str | None:
     if port is not None and (type(port) is not int or not 1 <= port <= 65535):
         return f"port {port!r}: allowed: a number from 1 to 65535"
-    if start is not None and (not start.strip() or "\0" in start):
+    if start is not None and (not isinstance(start, str) or not start.strip() or "\0" in start):
         return f"start {start!r}: allowed: a command"
     return None
 

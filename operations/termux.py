@@ -83,14 +83,15 @@ def notification(title: str, text: str, notification_id: str = "miyabi") -> Gene
     """
     subject = "notification"
     seen = ask(host, host_section())
-    problem = seen.reason if isinstance(seen, Unknown) else refuse_notification_id(notification_id)
+    problem = seen.reason if isinstance(seen, Unknown) else refuse_notification_id(str(notification_id))
     if isinstance(seen, Unknown) or problem is not None:
         yield from failing(host, subject, problem or "")
         return
     if seen.platform != "termux":
         host.noop("this is no Termux: there is nothing to show it on")
         return
-    script = notification_script(shortened(title, TITLE_LENGTH), shortened(text, TEXT_LENGTH), notification_id)
+    shown = shortened(str(title), TITLE_LENGTH), shortened(str(text), TEXT_LENGTH)
+    script = notification_script(*shown, notification_id)
     yield FunctionCommand(_request, (subject, script, None), {})
 
 

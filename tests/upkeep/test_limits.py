@@ -79,7 +79,6 @@ def others(monkeypatch: pytest.MonkeyPatch) -> _Operations:
         pretended: Any = types.ModuleType(f"operations.{module}")
         setattr(pretended, name, made.operation(name))
         monkeypatch.setitem(sys.modules, f"operations.{module}", pretended)
-        monkeypatch.setattr(f"operations.{module}", pretended, raising=False)
     return made
 
 
@@ -152,14 +151,17 @@ def test_a_hostile_path(ground: Machine, path: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"disk_warning": "12 bananas"}, "a number from 0 to 100"),
-        ({"disk_critical": 101}, "at most 100"),
-        ({"disk_warning": -1}, "a number from 0 to 100"),
-        ({"disk_warning": 95, "disk_critical": 90}, "disk: the warning 95 % must not be above the critical 90 %"),
-        ({"memory_warning": 5, "memory_critical": 10}, "memory available"),
-        ({"processes_warning": 0}, "must be 1 or more"),
-        ({"processes_warning": 40}, "not above the critical 32"),
-        ({"clock_skew": "soon"}, "a number of seconds"),
+        ({"disk_warning": "12 bananas"}, "disk_warning '12 bananas': allowed: a number from 0 to 100"),
+        ({"disk_critical": 101}, "disk_critical 101: allowed: a number from 0 to 100, with or without %"),
+        ({"memory_warning": -1}, "memory_warning -1: allowed: a number"),
+        ({"memory_critical": None}, "memory_critical None: that is no number"),
+        ({"disk_warning": 95, "disk_critical": 90}, "disk: a warning above the critical value comes too late"),
+        ({"memory_warning": 5, "memory_critical": 10}, "memory: a warning below the critical value comes too late"),
+        ({"processes_warning": 0}, "processes (0, 32): allowed: whole numbers from 1"),
+        ({"processes_warning": 40}, "processes (40, 32): allowed"),
+        ({"processes_critical": "many"}, "processes (24, 'many'): allowed"),
+        ({"clock_skew": "soon"}, "clock_skew 'soon': allowed: a number of seconds"),
+        ({"disk_path": None}, "disk_path None: that is no text"),
         ({"disk_relief": [Relief("restart", "gone")]}, "restarts gone, which is none of the servers given"),
     ],
 )
@@ -252,6 +254,42 @@ def test_one_resource_s_relief_leaves_the_other_s_failure(ground: Machine, other
     assert done.failed
     assert "memory: " in said(done)
     assert not big.exists()
+
+
+@pytest.fixture
+def other_disks(ground: Machine) -> Machine:
+    """A machine whose disk is critical as long as ~/logs/agent.log holds something."""
+    df(ground, 'if [ -s "$HOME/logs/agent.log" ]; then left=50000; else left=600000; fi')
+    (ground.home / "logs").mkdir()
+    return ground
+
+
+def test_logs_are_rotated_for_real(other_disks: Machine) -> None:
+    log = other_disks.home / "logs" / "agent.log"
+    log.write_text("".join(f"line {number}\n" for number in range(20_000)))
+    arguments = {"disk_warning": 85, "disk_critical": 90, "disk_relief": [Relief("rotate", "~/logs/*.log", keep=1)]}
+    done = within_limits(other_disks, **arguments)
+    assert not done.failed, done.said
+    assert not log.stat().st_size
+    assert len(list(log.parent.iterdir())) == 2
+    again = within_limits(other_disks, **arguments)
+    assert not again.commands
+    assert not again.failed
+
+
+def test_a_server_is_restarted_for_real(ground: Machine) -> None:
+    big = fill(ground)
+    server = McpServer("mcp", 'rm -f "$HOME/cache/big"; exec sleep 4243', match="sleep 4243")
+    arguments = {
+        "disk_warning": 85,
+        "disk_critical": 90,
+        "disk_relief": [Relief("restart", "mcp")],
+        "servers": [server],
+    }
+    done = within_limits(ground, **arguments)
+    assert not done.failed, done.said
+    assert not big.exists()
+    assert not within_limits(ground, **arguments).commands
 
 
 # Processes and clock

@@ -251,6 +251,7 @@ def test_a_command_that_starts_nothing(ground: Ground, monkeypatch: pytest.Monke
         ({"port": True}, "allowed: a number"),
         ({"port": "22; touch pwned"}, "allowed: a number"),
         ({"start": "  "}, "allowed: a command"),
+        ({"start": ["sshd"]}, "allowed: a command"),
         ({"start": "x\0y"}, "allowed: a command"),
     ],
 )
