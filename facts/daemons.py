@@ -49,7 +49,7 @@ list() {{ bounded {COMMAND_TIMEOUT} ps "$@" 2>/dev/null; code=$?; [ "$code" -eq 
 if {{ IFS= read -r now </proc/$$/stat; }} 2>/dev/null; then
   set -- ${{now##*) }}; now=${{20}}; since='' tell=
 else
-  now=; since='[^ ]* [^ ]* [^ ]* *[^ ]* [^ ]* [^ ]* *'; tell='-o lstart= -o etime='
+  now=; since='[^ ]* *[^ ]* [^ ]* *[^ ]* [^ ]* [^ ]* *[^ ]* *'; tell='-o stat= -o lstart= -o etime='
 fi
 row="^ *[0-9]* *[0-9]* *[0-9]* $since"
 {{ list -A -ww -o pid= -o ppid= -o pgid= $tell -o args= || list -A -o pid= -o ppid= -o pgid= $tell -o args= ||
@@ -67,8 +67,8 @@ while read -r tag one parent group rest; do
       mark=${{20}} age=$(((now - ${{20}}) / 100));;
     esac
   else
-    set -- $rest; mark=$1_$2_$3_$4_$5; age=$6; rest=${{rest#*"$6" }}
-    case $rest in '<defunct>'|'(zombie)') continue;; esac
+    set -- $rest; mark=$2_$3_$4_$5_$6; age=$7; rest=${{rest#*"$6"*"$7" }}
+    case $1 in Z*) continue;; esac
   fi
   [ "$tag" = other ] || matched="$matched $one"
   printf '%s %s %s %s %s %s %.{_TOLD}s\n' "$tag" "$one" "$parent" "$group" "$mark" "$age" "$rest"

@@ -28,7 +28,11 @@ _BORN = r"""born() {
   if [ -r /proc/$$/stat ]; then
     { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
     set -- ${stat##*) }; [ "$1" != Z ] && printf %s "${20}"
-  else set -- $(ps -o lstart= -p "$1" 2>/dev/null); [ "$#" -eq 5 ] && printf %s "$1_$2_$3_$4_$5"; fi
+  else
+    set -- $(ps -o stat= -o lstart= -p "$1" 2>/dev/null)
+    case ${1:-Z} in Z*) return 1;; esac
+    [ "$#" -eq 6 ] && printf %s "$2_$3_$4_$5_$6"
+  fi
 }"""
 
 # A pause that busybox's and macOS's `sleep` know, too.
@@ -82,9 +86,10 @@ def start_script(server: McpServer, known: tuple[int, str] | None) -> str:
     body = f"""{_known(server.name, known)}
 mask=$(umask); umask 077; mkdir -p "$base/processes" "$base/logs"; log=$base/logs/$file.log
 cd {directory} || {{ printf 'it should start in %s, which cannot be entered\\n' {directory} >&2; exit 1; }}
-size=$(wc -c 2>/dev/null <"$log") || size=0
-[ "$size" -le {LOG_SIZE} ] || : >"$log"
-[ -w "$log" ] || : >"$log" || log=/dev/null
+size=0; [ ! -f "$log" ] || size=$(wc -c <"$log")
+[ "$size" -le {LOG_SIZE} ] || rm -f "$log"
+# A full disk keeps no server from starting. In a subshell, since a redirection that fails ends some shells.
+( : >>"$log" ) 2>/dev/null || log=/dev/null
 echo "## started at $(date -u +%Y-%m-%dT%H:%M:%SZ)" >>"$log"
 {_DETACH}
 export MIYABI_SETTINGS

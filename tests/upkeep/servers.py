@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,14 @@ listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 print("listening", flush=True)
 while True: listening.accept()[0].close()
 """
+
+
+_NUMBERS = count(os.getpid() * 1000)
+
+
+def some_number() -> int:
+    """A number that no other test uses: every machine sees the processes of all tests that run at this time."""
+    return next(_NUMBERS)
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:

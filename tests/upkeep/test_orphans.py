@@ -16,7 +16,7 @@ from tests.fleet.machine import Machine
 from tests.fleet.processes import alive, end
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import operate
-from tests.upkeep.servers import arguments_for, begin, hurry, keep_up, look, pids, sleeping, stop
+from tests.upkeep.servers import arguments_for, begin, hurry, keep_up, look, pids, sleeping, some_number, stop
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +96,8 @@ def test_what_was_no_orphan_any_more_is_not_ended(machine: Machine, server: dict
 
 def test_one_that_ignores_being_asked_is_killed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_script, "END_PATIENCE", 1)
-    server = {"process": "deaf", "start": "trap '' TERM; while :; do sleep 0.1; done", "match": "deaf-server"}
-    server["start"] += " # deaf-server"
+    match = f"deaf-{some_number()}"
+    server = {"process": "deaf", "start": f"trap '' TERM; while :; do sleep 0.1; done # {match}", "match": match}
     assert not keep_up(machine, server).failed
     [pid] = [each.pid for each in look(machine, server).processes if each.matches]
     run = operate(machine, processes.restarted, **server)

@@ -17,7 +17,7 @@ from tests.fleet.machine import Machine
 from tests.fleet.processes import alive, command_line_of, environment_of
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import operate
-from tests.upkeep.servers import arguments_for, hurry, keep_up, look, pids
+from tests.upkeep.servers import arguments_for, hurry, keep_up, look, pids, some_number
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,8 @@ def test_a_server_is_started_once(machine: Machine, server: dict[str, Any]) -> N
 
 
 def test_without_a_port_its_process_tells(machine: Machine) -> None:
-    server = {"process": "beat", "start": "exec sleep 4711", "match": "sleep 4711"}
+    beat = f"sleep {some_number()}"
+    server = {"process": "beat", "start": f"exec {beat}", "match": beat}
     assert not keep_up(machine, server).failed
     [pid] = pids(machine, server)
     assert keep_up(machine, server).commands == []
@@ -146,6 +147,7 @@ def test_hostile_names_are_only_names(machine: Machine, name: str) -> None:
 @pytest.mark.parametrize("match", ["it's [a] $(touch pwned) .*", "\u96ea \u6708", "a/b\\c", "^x$"])
 def test_hostile_words_are_matched_as_they_are(machine: Machine, match: str) -> None:
     python = shlex.quote(sys.executable)
+    match += str(some_number())
     start = f"exec {python} -c 'import time; time.sleep(600)' {shlex.quote(match)}"
     assert not operate(machine, processes.running, process="odd", start=start, match=match).failed
     assert operate(machine, processes.running, process="odd", start=start, match=match).commands == []
