@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from miyabi.masking import masked
 from miyabi.spec import Integration
 from miyabi.state import Observed
 from miyabi.units import DURATION_FORM, parse_duration
@@ -69,7 +68,7 @@ def judge(integration: Integration, code: int, said: str) -> Reach:
 def _of_command(code: int, said: str) -> Reach:
     if code == 0:
         return Reach(reachable=True)
-    shown = masked(said)
+    shown = _masked(said)
     if code in {126, NO_TOOL}:
         return Reach(None, shown or f"exit code {code}: the command cannot be run")
     return Reach(reachable=False, cause=f"exit code {code}" + (f": {shown}" if shown else ""))
@@ -89,8 +88,15 @@ def _of_status(integration: Integration, said: str) -> Reach:
 def _cause(said: str) -> str:
     for pattern, words in _CAUSES:
         if pattern.search(said):
-            return f"{words} ({masked(said)})" if words == "TLS trouble" else words
-    return masked(said) or "it does not answer"
+            return f"{words} ({_masked(said)})" if words == "TLS trouble" else words
+    return _masked(said) or "it does not answer"
+
+
+def _masked(text: str) -> str:
+    # Only a service that is down pays for the patterns.
+    from miyabi.masking import masked  # noqa: PLC0415
+
+    return masked(text)
 
 
 def endpoint_of(target: str) -> tuple[str, int] | None:

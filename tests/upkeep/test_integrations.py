@@ -5,24 +5,28 @@ from __future__ import annotations
 import shlex
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyinfra.api import operation
 from pyinfra.api.hiddenvalue import HiddenValue
 from typing_extensions import override
 
 from facts.integrations import integrations_section, private_script
 from facts.probe import probe_script, read_section, split_sections
 from miyabi.integration import Reach
-from miyabi.spec import Integration
+from miyabi.spec import Integration, Spec
 from operations import integrations, network
 from tests.facts.hosts import INSTALLED_SHELLS, PretendedHost, ask
 from tests.fleet.machine import Machine
 from tests.recovery.operating import Operated, operate
+
+if TYPE_CHECKING:
+    from pyinfra.api.command import PyinfraCommand
 
 # What a value may hold that shells and configuration files would make something of.
 ODD = "s3cr3t \"\\ ' $HOME"
@@ -302,3 +306,26 @@ def test_bad_input_is_one_clear_message(machine: Machine, wrong: dict[str, Any],
     assert run.probes == 0
     assert any(word in line for line in run.said)
     assert not list(machine.home.iterdir())
+
+
+def test_all_services_of_a_spec_are_asked_in_one_execution(
+    machine: Machine, service: Service, closed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are down are looked at again together, too."""
+    named = (
+        Integration("up", http=service.url),
+        Integration("down", tcp=f"127.0.0.1:{closed}"),
+        Integration("gone", command="exit 3"),
+    )
+    monkeypatch.setattr(integrations, "host_spec", lambda _host: Spec("spec.yaml", "", integrations=named))
+
+    @operation()
+    def everything() -> Generator[PyinfraCommand]:
+        for each in named:
+            keys = {key: getattr(each, key) for key in ("command", "tcp", "http")}
+            yield from integrations.reachable._inner(integration=each.name, **keys)
+
+    run = operate(machine, everything)
+    assert run.failed
+    assert run.probes == 2
+    assert len(service.heard) == 1
