@@ -14,6 +14,9 @@ INIT_FOLDER = "/etc/init.d"
 # Its own property list, which only macOS itself may change.
 MACOS_PLIST = "/System/Library/LaunchDaemons/ssh.plist"
 
+# Seconds that one run waits for another that is starting it.
+PATIENCE = 40
+
 # Each way ends with 0 when it did what there is to do, else with the cause on the last line. Whatever is started must
 # outlive this shell: it gets none of its descriptors.
 _COMMON = r"""give_up() { printf '%s\n' "$1" | tr -c '\n -~' '?'; exit 1; }
@@ -32,9 +35,16 @@ checked() {
   esac
   give_up "sshd -t: $(printf '%s\n' "$complaint" | sed '/terminating, /d' | tail -n 1)$hint"
 }
+# One that is set up for another port is not the one that is missed.
+meant() {
+  program=$1; shift
+  ports=$("$@" "$program" -T 2>/dev/null </dev/null | sed -n 's/^port //p'); [ -n "$ports" ] || return 0
+  for each in $ports; do [ "$each" != "$port" ] || return 0; done
+  give_up "sshd is set up for port $(printf '%s ' $ports)and not for $port: correct sshd_config or the spec"
+}
 plain() {
   program=$(server) || give_up "$program"
-  checked "$program" "$@"
+  checked "$program" "$@"; meant "$program" "$@"
   silent "$@" "$program" || give_up "$program: exit code $?"
 }"""
 
@@ -54,6 +64,7 @@ _TERMUX = r"""termux() {
     age=$(status); age=${age#*) }; age=${age%%s*}
     # What has just been started may need a moment.
     case $age in [0-3]) until_up 2 && return;; esac
+    checked "$(server)"; meant "$(server)"
     silent bounded 5 sv exit sshd; left=8
     until answers || [ "$left" -eq 0 ]; do
       left=$((left - 1)); [ "$left" -lt 4 ] || silent bounded 5 sv term sshd/log
@@ -77,7 +88,7 @@ until_supervised() { _left=$1; until supervised; do
 _MACOS = rf"""macos() {{
   silent bounded 5 launchctl print system/com.openssh.sshd; code=$?
   case $code in
-  0) give_up 'Remote Login is on, yet the port gives no banner: another port may be set in /etc/ssh or by a human';;
+  0) give_up 'Remote Login is on, yet the port gives no banner: launchd listens on 22';;
   113) ;;
   *) give_up "launchctl print system/com.openssh.sshd: exit code $code";;
   esac
@@ -100,7 +111,7 @@ _SYSTEMD = r"""systemd() {
   done
   [ -n "$unit" ] || give_up 'systemd knows neither ssh.service nor sshd.service: is openssh-server installed?'
   [ "$(bounded 5 systemctl is-active "$unit" 2>/dev/null)" != active ] ||
-    give_up "$unit is active, yet the port gives no banner: does it listen on another one (sshd -T)?"
+    { meant "$(server)" root; give_up "$unit is active, yet port $port gives no banner"; }
   silent root systemctl reset-failed "$unit"
   said=$(root systemctl start "$unit" 2>&1 </dev/null) || {
     case $said in *sudo*) give_up "systemctl start $unit takes root ($(printf '%s\n' "$said" | tail -n 1)): \
@@ -122,15 +133,17 @@ _OTHER = r"""other() {
 }"""
 
 
-def start_script(look: str, start: str | None = None) -> str:
+def start_script(look: str, port: int, start: str | None = None) -> str:
     """The shell text that starts the ssh server, one at a time on a host, unless it answers by then.
 
     + look: shell text that prints the banner when it answers, and nothing that looks like one when it does not
+    + port: where it must answer
     + start: the command that starts it; None is the platform's own way
 
     It ends with 0 when there was something to start, or nothing to do; else its last line says why not.
     """
-    return f"{HOST_ENVIRONMENT}\n{BOUNDED}\n" + alone("sshd", f"{_functions(look)}\n{_choice(start)}")
+    script = f"port={port}\n{_functions(look)}\n{_choice(start)}"
+    return f"{HOST_ENVIRONMENT}\n{BOUNDED}\n" + alone("sshd", script, PATIENCE)
 
 
 def _functions(look: str) -> str:

@@ -75,7 +75,7 @@ def running(port: int | None = None, start: str | None = None) -> Generator[Pyin
         return
     host.log(f"Starting sshd: nobody answers on port {seen.port}")
     # The command is a function: what the start says is the reason that a user reads.
-    yield FunctionCommand(_start, (start_script(probe_script([section]), start),), {})
+    yield FunctionCommand(_start, (start_script(probe_script([section]), seen.port, start),), {})
     yield proof(host, SUBJECT, section, _silence, did=f"started, port {seen.port} answers", seconds=_PROOF)
 
 

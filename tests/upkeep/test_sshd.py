@@ -176,7 +176,7 @@ def test_sudo_allows_that_one_command(with_systemd: Ground) -> None:
     [
         ({"load": "masked"}, "ssh.service is masked: somebody does not want it to start"),
         ({"load": "not-found"}, "systemd knows neither ssh.service nor sshd.service"),
-        ({"active": "active"}, "ssh.service is active, yet the port gives no banner"),
+        ({"active": "active"}, "ssh.service is active, yet port "),
         ({"start": "echo 'Job for ssh.service failed' >&2; exit 1"}, "systemctl start ssh.service: Job for ssh"),
     ],
 )
@@ -357,6 +357,33 @@ def test_a_listener_that_hangs(pixel: Ground) -> None:
     assert new != hung
 
 
+def test_a_listener_on_another_port_is_left_alone(pixel: Ground) -> None:
+    """The spec has the wrong port: what answers elsewhere is nobody's to end."""
+    (service_of(pixel) / "down").unlink()
+    supervise(pixel)
+    before = wait_until(pixel.listeners, what="sshd")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    done = operate(pixel.machine, running, port=free)
+    assert done.failed
+    assert f"sshd is set up for port {pixel.port} and not for {free}: correct sshd_config or the spec" in "\n".join(
+        done.said
+    )
+    assert pixel.listeners() == before
+
+
+def test_a_hung_listener_with_a_broken_configuration_is_left_alone(pixel: Ground) -> None:
+    """Nothing would come after it."""
+    (service_of(pixel) / "down").unlink()
+    supervise(pixel)
+    [hung] = wait_until(pixel.listeners, what="sshd")
+    with (pixel.machine.root / "sshd_config").open("a") as file:
+        file.write("NoSuchOption yes\n")
+    os.kill(hung, signal.SIGSTOP)
+    refused(pixel, "Bad configuration option: NoSuchOption")
+    assert pixel.listeners() == {hung}
+
+
 def test_sshd_s_complaint_on_the_phone(pixel: Ground) -> None:
     with (pixel.machine.root / "sshd_config").open("a") as file:
         file.write("NoSuchOption yes\n")
@@ -402,17 +429,17 @@ def test_the_session_that_it_runs_over_is_not_cut(ssh_fleet: Fleet, pixel: Groun
 
 def test_two_at_once_start_one(ground: Ground) -> None:
     ground.recording("sshd", f'exec {sshd_program()} -f {ground.machine.root}/sshd_config "$@"')
-    script = start_script(probe_script([sshd_section(ground.port)]))
+    script = start_script(probe_script([sshd_section(ground.port)]), ground.port)
     environment, home = ground.machine.environment, ground.host.home
     both = [subprocess.Popen(["/bin/sh", "-c", script], env=environment, cwd=home) for _ in range(2)]
     assert [each.wait(30) for each in both] == [0, 0]
     assert len(ground.listeners()) == 1
-    assert ground.calls("sshd") == ["-t", ""]
+    assert ground.calls("sshd") == ["-t", "-T", ""]
 
 
 @pytest.mark.parametrize("shell", [each for each in INSTALLED_SHELLS if each != "yash"])
 def test_every_shell_starts_it(pixel: Ground, shell: str) -> None:
-    script = start_script(probe_script([sshd_section(pixel.port)]))
+    script = start_script(probe_script([sshd_section(pixel.port)]), pixel.port)
     done = pixel.machine.run(*SHELLS[shell], "-c", script)
     assert done.code == 0, done.output
     assert status(pixel).startswith("run: ")
