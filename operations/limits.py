@@ -197,6 +197,7 @@ def _relieve(
     note(host, judged.subject, "failed", f"{judged.evidence}, and its relief was not finished")
     did = []
     for relief in reliefs:
+        host.log(f"{judged.evidence}: {relief.does} {relief.target}")
         did.append(_in_words(relief))
         for command in _commands(relief, servers):
             # One relief that fails must not keep the next from its turn.
