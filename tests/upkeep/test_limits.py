@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from collections.abc import Generator
@@ -275,6 +276,33 @@ def test_logs_are_rotated_for_real(other_disks: Machine) -> None:
     again = within_limits(other_disks, **arguments)
     assert not again.commands
     assert not again.failed
+
+
+def test_files_are_pruned_for_real(ground: Machine) -> None:
+    big = fill(ground)
+    os.utime(big, (1_000_000_000, 1_000_000_000))
+    young = big.with_name("young")
+    young.touch()
+    arguments = {
+        "disk_warning": 85,
+        "disk_critical": 90,
+        "disk_relief": [Relief("prune", "~/cache/*", older_than=3600.0), Relief("prune", "~/cache/young")],
+    }
+    done = within_limits(ground, **arguments)
+    assert not done.failed, done.said
+    assert not big.exists()
+    assert young.exists()
+    assert not within_limits(ground, **arguments).commands
+
+
+def test_a_relief_that_is_not_allowed_removes_nothing(ground: Machine) -> None:
+    big = fill(ground)
+    os.utime(big, (1_000_000_000, 1_000_000_000))
+    for path in ("/", "~", "~/..", "~/cache/../.."):
+        done = within_limits(ground, disk_warning=85, disk_critical=90, disk_relief=[Relief("prune", path)])
+        assert done.failed
+        assert f"pruned {path}, but /home 95 % used" in said(done)
+        assert big.exists()
 
 
 def test_a_server_is_restarted_for_real(ground: Machine) -> None:
