@@ -39,8 +39,11 @@ real() {
 # How many names a human is told.
 TOLD = 10
 
+# How many copies may be kept.
+MOST = 1000
 
-def refuse_path(path: str) -> str | None:
+
+def refuse_path(path: object) -> str | None:
     """Why ``path`` cannot be one of a host; None when it can.
 
     + path: may begin with ``~`` or ``$NAME``, which the host expands
@@ -55,6 +58,16 @@ def refuse_path(path: str) -> str | None:
         return f"{path}: a path on a host begins with /, ~/ or $NAME/"
     if ".." in path.split("/"):
         return f"{path}: write the path out, without .."
+    return None
+
+
+def refuse_count(name: str, value: object) -> str | None:
+    """Why ``value`` cannot be the number of copies that are kept; None when it can.
+
+    + name: what the caller calls it
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
+        return f"{name} is {value!r}, and must be a whole number from 0 to {MOST}"
     return None
 
 

@@ -29,7 +29,10 @@ JUDGING = rf"""held() {{
     done 2>/dev/null <"${{_fd%/fd/*}}/fdinfo/${{_fd##*/}}"
   done; return 1
 }}
-block() {{ _block=$(stat -f -c %S "$1" 2>/dev/null); case $_block in ''|*[!0-9]*|0) _block=4096;; esac; echo "$_block"; }}
+block() {{
+  _block=$(stat -f -c %S "$1" 2>/dev/null)
+  case $_block in ''|*[!0-9]*|0) _block=4096;; esac; echo "$_block"
+}}
 measured() (
   set -f; set -- $(ls -lnskLd "$1" 2>/dev/null) && [ "$#" -gt 6 ] || exit 1
   [ "$6" -le {_SMALL} ] || [ "$(($1 * 1024))" -ge "$6" ] || {{ echo "$6 $(($1 * 1024))"; exit; }}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from facts.logs import logs_section
-from facts.observation import Unknown, ask
-from miyabi.host_paths import names_in_words, refuse_path
+from facts.logs import SUBJECT, logs_section
+from facts.observation import Unknown, ask, forget
+from miyabi.host_paths import names_in_words, refuse_count, refuse_path
 from miyabi.limits import size
 from miyabi.rotation import Logs
 from miyabi.units import parse_size
@@ -51,12 +51,11 @@ def rotated(path: str, max_size: float | str = 100_000_000, keep: int = 7) -> Ge
         logs.rotated(name="Rotate the agents' logs", path="~/.miyabi/logs/*.log", max_size="100MB", keep=7)
     """
     subject = f"log {path}"
+    reason = refuse_path(path) or refuse_count("keep", keep)
     try:
-        reason, most = refuse_path(path), parse_size(max_size)
-        if isinstance(keep, bool) or not isinstance(keep, int) or not 0 <= keep <= 1000:
-            reason = f"keep is {keep!r}, and must be a whole number from 0 to 1000"
-    except (TypeError, ValueError, AttributeError) as error:
-        reason, most = f"max_size is {max_size!r}, and must be {error}", 0
+        most = parse_size(max_size)
+    except (TypeError, ValueError) as error:
+        reason, most = reason or f"max_size is {max_size!r}, and must be {error}", 0
     if reason is not None:
         yield from failing(host, subject, reason)
         return
@@ -73,6 +72,8 @@ def rotated(path: str, max_size: float | str = 100_000_000, keep: int = 7) -> Ge
     host.log(f"{path}: {did}")
     from miyabi.rotation_script import rotation_script  # noqa: PLC0415 - who rotates nothing does not pay for it
 
+    if host.state.is_executing:
+        forget(host, SUBJECT)
     yield StringCommand(rotation_script(path, most, keep), _timeout=_PATIENCE)
     yield proof(host, subject, section, _wrong, did=did, seconds=1)
 

@@ -1,0 +1,91 @@
+"""Whether a configuration file is what its format says; nothing of what it holds is ever told. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+FORMATS = ("json", "yaml", "toml")
+
+# Bytes up to which a file is looked at.
+LIMIT = 256 * 1024
+
+_LINE = re.compile(r"\(at line (\d+)")
+
+
+def flaw(content: bytes, form: str) -> str | None:
+    """What is wrong with ``content``, in words that quote nothing of it; None when it is a valid file of its format.
+
+    + form: ``json``, ``yaml`` or ``toml``
+
+    Such a file holds a mapping or a list, or nothing but comments: that a single word is valid YAML makes no
+    configuration of it. A YAML file may hold several documents, and tags that only its own program knows.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"it is not UTF-8 from byte {error.start} on"
+    if not text.strip():
+        return "it is empty"
+    try:
+        if form == "json":
+            return None if isinstance(json.loads(text), dict | list) else "it holds no JSON object or list"
+        return _flaw_of_toml(text) if form == "toml" else _flaw_of_yaml(text)
+    except json.JSONDecodeError as error:
+        return f"it is no JSON from line {error.lineno} on"
+    except RecursionError:
+        return "it is nested too deeply"
+
+
+def _flaw_of_toml(text: str) -> str | None:
+    # Only a host whose file has changed pays for this import.
+    import tomllib  # noqa: PLC0415
+
+    try:
+        tomllib.loads(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError as error:
+        line = _LINE.search(str(error))
+        return f"it is no TOML from line {line[1]} on" if line else "it is no TOML: it ends in the middle"
+    return None
+
+
+def _flaw_of_yaml(text: str) -> str | None:
+    import yaml  # noqa: PLC0415
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        documents = list(yaml.compose_all(text, loader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark or error.context_mark
+        return f"it is no YAML from line {line.line + 1} on" if line else "it is no YAML"
+    except yaml.YAMLError:
+        return "it is no YAML: it holds a character that may not be there"
+    if documents and isinstance(documents[0], yaml.ScalarNode):
+        return "it holds no YAML mapping or list"
+    return None
+
+
+def checksum(content: bytes) -> str:
+    """What ``cksum`` prints of a file with this content: its checksum and its length."""
+    crc = 0
+    for byte in content:
+        crc = (crc << 8 & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ byte]
+    length = len(content)
+    while length:
+        crc = (crc << 8 & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ (length & 0xFF)]
+        length >>= 8
+    return f"{crc ^ 0xFFFFFFFF} {len(content)}"
+
+
+def _table() -> list[int]:
+    table = []
+    for byte in range(256):
+        crc = byte << 24
+        for _ in range(8):
+            crc = crc << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if crc & 0x80000000 else 0)
+        table.append(crc)
+    return table
+
+
+_TABLE = _table()
