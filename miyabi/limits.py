@@ -39,7 +39,7 @@ def judge_disk(seen: Disk, warning: float, critical: float) -> Judgement:
         "critical" if seen.used_percent >= critical else "warning" if seen.used_percent >= warning else "fine"
     )
     limit = _limit(grade, f"{warning:g} %", f"{critical:g} %")
-    return Judgement("disk", grade, f"{seen.mount} {seen.used_percent:.0f} % used, {size(seen.available)} left{limit}")
+    return Judgement("disk", grade, f"{seen.mount} {int(seen.used_percent)} % used, {size(seen.available)} left{limit}")
 
 
 def judge_memory(seen: Memory, warning: float, critical: float) -> Judgement:
@@ -49,7 +49,7 @@ def judge_memory(seen: Memory, warning: float, critical: float) -> Judgement:
     swap = f", swap {size(seen.swap_used)} of {size(seen.swap_total)} used" if seen.swap_total else ""
     limit = _limit(grade, f"{warning:g} %", f"{critical:g} %")
     return Judgement(
-        "memory", grade, f"{percent:.0f} % available, {size(seen.available)} of {size(seen.total)}{swap}{limit}"
+        "memory", grade, f"{int(percent)} % available, {size(seen.available)} of {size(seen.total)}{swap}{limit}"
     )
 
 

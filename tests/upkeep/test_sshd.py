@@ -72,6 +72,15 @@ def refused(ground: Ground, reason: str, *, commands: int = 1, start: str | None
     return done
 
 
+def test_one_bad_look_is_none(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes back by itself between the two looks."""
+    monkeypatch.setattr(sshd_operation, "sleep", lambda _: ground.machine.sh("$(command -v sshd)"))
+    done = keep_running(ground)
+    assert not done.failed
+    assert not done.commands
+    assert done.probes == 2
+
+
 # Linux without systemd
 
 
