@@ -8,7 +8,7 @@ from facts.host import ladder_sections
 from facts.observation import expect
 from facts.upkeep import upkeep_sections
 from miyabi.spec import Spec
-from operations import integrations, limits, logs, processes, sshd, termux
+from operations import files, integrations, limits, logs, processes, sshd, termux
 from operations.integrations import as_check
 from operations.processes import as_arguments
 
@@ -30,8 +30,14 @@ def keep(wanted: Spec) -> None:
     Lists are walked in one order on every host: pyinfra refuses operations that come in different orders.
     """
     _keep_limits(wanted)
+    for temp in sorted(wanted.temp, key=lambda each: each.path):
+        files.pruned(name=f"Temp {temp.path}", path=temp.path, older_than=temp.older_than, _ignore_errors=True)
     for log in sorted(wanted.logs, key=lambda each: each.path):
         logs.rotated(name=f"Log {log.path}", path=log.path, max_size=log.max_size, keep=log.keep, _ignore_errors=True)
+    for file in sorted(wanted.config_files, key=lambda each: each.path):
+        files.restored(
+            name=f"Config {file.path}", path=file.path, format=file.format, backups=file.backups, _ignore_errors=True
+        )
     if wanted.sshd is not None:
         sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
     for server in sorted(wanted.mcp_servers, key=lambda each: each.name):

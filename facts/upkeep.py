@@ -8,6 +8,7 @@ from typing import Any
 from facts.clock import clock_section
 from facts.daemons import daemons_section
 from facts.disk import disk_section
+from facts.files import config_section, prunable_section
 from facts.integrations import integrations_section
 from facts.logs import logs_section
 from facts.memory import memory_section
@@ -26,8 +27,12 @@ def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
     if wanted.limits is not None:
         yield from (disk_section(wanted.limits.disk.path), memory_section(), clock_section())
         yield own_processes_section() if wanted.limits.processes else processes_section()
+    for temp in wanted.temp:
+        yield prunable_section(temp.path, temp.older_than)
     for log in wanted.logs:
         yield logs_section(log.path, log.max_size)
+    for file in wanted.config_files:
+        yield config_section(file.path, file.format)
     if wanted.sshd is not None:
         yield sshd_section(wanted.sshd.port)
     for server in wanted.mcp_servers:

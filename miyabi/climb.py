@@ -122,7 +122,7 @@ def summary(climb: Climb, findings: Mapping[str, Finding] | None = None) -> str:
     said = list((findings or {}).values())
     restored = [f"{each.subject} ({each.reason})" for each in said if each.verdict == "repaired"]
     if restored:
-        parts.append(f"upkeep restored {', '.join(restored)}")
+        parts.append(f"upkeep: {', '.join(restored)}")
     parts += [f"{each.subject}: {each.reason}" for each in said if each.verdict == "failed"]
     warnings = [f"warning: {each.subject}: {each.reason}" for each in said if each.verdict == "warning"]
     return "; ".join([*(parts or ["healthy, nothing to do"]), *warnings])

@@ -395,7 +395,7 @@ def test_reasons(output: str, reason: str) -> None:
     ("told", "reason"),
     [
         ("healthy, nothing to do", "last"),
-        ("L1_PANE restored in 0.1 s: a:b; 2 found running and adopted; upkeep restored sshd (no banner)", "last"),
+        ("L1_PANE restored in 0.1 s: a:b; 2 found running and adopted; upkeep: sshd (started)", "last"),
         ("asleep, not reached since then; nothing is done to it", "last"),
         ("healthy, nothing to do; warning: disk: 88 % used", "last"),
         (
