@@ -14,6 +14,7 @@ from facts.observation import Unknown, ask, forget
 from miyabi.host_paths import names_in_words, refuse_count, refuse_path
 from miyabi.limits import size
 from miyabi.rotation import Logs
+from miyabi.rotation_script import rotation_script
 from miyabi.units import parse_size
 from operations.upkeep import failing, proof, warn
 
@@ -70,8 +71,6 @@ def rotated(path: str, max_size: float | str = 100_000_000, keep: int = 7) -> Ge
         return
     did = _in_words(seen)
     host.log(f"{path}: {did}")
-    from miyabi.rotation_script import rotation_script  # noqa: PLC0415 - who rotates nothing does not pay for it
-
     if host.state.is_executing:
         forget(host, SUBJECT)
     yield StringCommand(rotation_script(path, most, keep), _timeout=_PATIENCE)

@@ -1,7 +1,10 @@
 """Every operation by cases: the folders beside this file, one per operation, one file per case.
 
 A case has what is ``observed`` (see ``observed.py``), the operation's ``kwargs``, for the levels of the ladder the
-``spec``, and the ``commands`` that must follow. Those are written down without what is the same in all of them:
+``spec``, and the ``commands`` that must follow. For an operation that asks for sections of its own, ``answers`` has in
+their order what it is told: ``unknown: REASON``, or ``MODULE.CLASS`` and its fields; its scripts are tested by running
+them, and are here the functions that make them, with their arguments. Other commands are written down without what is
+the same in all of them:
 
     tmux      the commands of one tmux client call, as shell text
     shown     those of them that the user is shown in another form, as they are shown
@@ -17,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,8 +32,9 @@ import yaml
 from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra_testing import operations as pyinfra_testing_operations
 from pyinfra_testing.operations import make_operation_tests
-from pyinfra_testing.util import FakeHost
+from pyinfra_testing.util import FakeHost, FakeState
 
+from facts.observation import Unknown
 from miyabi.spec_file import parse_spec
 from tests.operations.observed import observed_host
 
@@ -76,10 +81,16 @@ def _calls(text: str) -> list[str]:
 
 
 @contextmanager
-def _pretending(data: dict[str, Any]) -> Iterator[None]:
+def _pretending(module_name: str, data: dict[str, Any]) -> Iterator[None]:
     """Let operations see what a case says is observed and wanted."""
-    seen = observed_host(data["observed"])
+    seen = observed_host(data.get("observed", {}))
+    answers = [_answer(told) for told in data.get("answers", [])]
     with pytest.MonkeyPatch.context() as monkeypatch:
+        if "answers" in data:
+            operations = import_module(f"operations.{module_name}")
+            monkeypatch.setattr(operations, "ask", lambda _host, _section: answers.pop(0))
+            for name in [name for name in vars(operations) if name.endswith("_script")]:
+                monkeypatch.setattr(operations, name, partial(_called, name))
         for module in ("converge", "guardian", "tmux"):
             monkeypatch.setattr(f"operations.{module}.observe", lambda _host, _spec: seen)
         if "spec" in data:
@@ -87,8 +98,27 @@ def _pretending(data: dict[str, Any]) -> Iterator[None]:
             wanted = parse_spec("spec.yaml", text, base_directory="~")
             monkeypatch.setattr("operations.recovery.host_spec", lambda _host: wanted)
         # Hosts can say something; pyinfra-testing's cannot.
-        monkeypatch.setattr(FakeHost, "log", lambda _host, _text: None, raising=False)
+        for name in ("log", "log_styled"):
+            monkeypatch.setattr(FakeHost, name, lambda *_, **__: None, raising=False)
+        monkeypatch.setattr(FakeState, "print_fact_output", False, raising=False)
         yield
+
+
+def _called(name: str, *arguments: Any) -> str:
+    return f"{name}{arguments!r}"
+
+
+def _answer(told: Any) -> Any:
+    """What a section is said to have seen."""
+    if isinstance(told, list):
+        return tuple(_answer(each) for each in told)
+    if not isinstance(told, dict):
+        return told
+    [(name, fields)] = told.items()
+    if name == "unknown":
+        return Unknown(fields)
+    module, _, kind = name.rpartition(".")
+    return getattr(import_module(module), kind)(**{key: _answer(value) for key, value in fields.items()})
 
 
 def _cases(folder: Path) -> type[TestCase]:
@@ -97,7 +127,10 @@ def _cases(folder: Path) -> type[TestCase]:
     compare = cases._test
 
     def _test(self: TestCase, test_name: str, data: dict[str, Any]) -> None:
-        with _pretending(data), patch.object(pyinfra_testing_operations, "parse_commands", compact):
+        with (
+            _pretending(folder.name.partition(".")[0], data),
+            patch.object(pyinfra_testing_operations, "parse_commands", compact),
+        ):
             compare(self, test_name, data)
 
     cases._test = _test
