@@ -21,7 +21,7 @@ from miyabi.message import status_line
 from miyabi.plan import Action
 from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
-from operations import processes
+from operations import processes, termux
 from operations.availability import absence, asleep, has_returned
 from operations.converge import converge, look, plan_levels
 from operations.guardian import tell_guardian
@@ -189,12 +189,20 @@ def _confirm(wanted: Spec, climb: Climb, *, fleet: bool) -> Generator[PyinfraCom
     wrong = [climb.left] if climb.left else []
     wrong += [f"{each.subject}: {each.reason}" for each in found if each.verdict == "failed"]
     if wrong:
-        yield from tell_guardian(host, wanted, status_line(None, "FAILED", summary(climb, findings(host))))
+        yield from _tell_the_end(wanted, "FAILED", summary(climb, findings(host)))
         yield refusal("; ".join(wrong))
         return
     host.noop("the host is what the spec says")
     if climb.steps or any(each.verdict == "repaired" for each in found):
-        yield from tell_guardian(host, wanted, status_line(None, "COMPLETE", summary(climb, findings(host))))
+        yield from _tell_the_end(wanted, "COMPLETE", summary(climb, findings(host)))
+
+
+def _tell_the_end(wanted: Spec, how: str, words: str) -> Generator[PyinfraCommand]:
+    """Tell the guardian, and the phone itself where its spec asks for it, how a recovery ended."""
+    yield from tell_guardian(host, wanted, status_line(None, how, words))
+    if wanted.termux.notifications:
+        title = f"{host.name}: recovery {how.lower()}"
+        yield from termux.notification._inner(title=title, text=words)  # noqa: SLF001 - pyinfra's way to nest
 
 
 class _Summary(BaseStateCallback):
