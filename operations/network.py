@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from pyinfra import host
 from pyinfra.api import operation
 
-from miyabi.integration import refuse_integration, seconds_of
+from facts.integrations import integrations_section
+from facts.observation import Unknown, ask
+from miyabi.integration import Reach, refuse_integration, seconds_of
 from miyabi.spec import Integration
-from operations.integrations import look_twice
 from operations.upkeep import failing
 
 if TYPE_CHECKING:
@@ -37,9 +38,24 @@ def reachable(target: str, timeout: str | float = 5) -> Generator[PyinfraCommand
     wanted = Integration(target, tcp=target, timeout=seconds if isinstance(seconds, float) else 1.0)
     reason = seconds if isinstance(seconds, str) else refuse_integration(wanted)
     if reason is None:
-        seen = look_twice(host, wanted)
-        if seen.reachable:
-            host.noop(f"{target} is reachable")
-            return
-        reason = seen.cause
+        reason = _trouble(wanted)
+    if reason is None:
+        host.noop(f"{target} is reachable")
+        return
     yield from failing(host, subject, reason)
+
+
+def _trouble(wanted: Integration) -> str | None:
+    """Why a connection cannot be opened, at two looks; None when it can."""
+    cause: str | None = None
+    for look in (1, 2):
+        answers = ask(host, integrations_section((wanted,), look))
+        if isinstance(answers, Unknown):
+            return answers.reason
+        seen = answers[0] or Reach(None, "not asked")
+        if seen.reachable:
+            return None
+        cause = seen.cause
+        if seen.reachable is None:
+            break
+    return cause
