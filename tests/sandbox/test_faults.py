@@ -25,6 +25,17 @@ def converged(sandbox: Sandbox, machine: Machine) -> Sandbox:
     return sandbox
 
 
+def test_the_phone_shows_how_its_recovery_ended(converged: Sandbox, machine: Machine) -> None:
+    list(inject(converged, "server"))
+    done = machine.run("pyinfra", str(converged.inventory), "deploys/recover.py", "-y", cwd=REPOSITORY)
+    assert done.code == 0, done.output
+    pixel = converged.host("pixel")
+    last = (pixel.outside(pixel.etc) / "termux-api" / "calls").read_text().splitlines()[-1]
+    assert last.startswith(
+        "termux-notification --id miyabi --title pixel: recovery complete --content L3_FULL restored"
+    )
+
+
 @pytest.mark.slow
 def test_each_fault_is_seen_from_outside_and_twice_is_once(converged: Sandbox) -> None:
     sandbox = converged
