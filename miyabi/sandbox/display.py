@@ -37,7 +37,7 @@ class Display:
         """Show a run while it goes on."""
         started = time.monotonic()
         if not self.console.is_terminal:
-            yield lambda line: self._plain(line, started)
+            yield lambda line: None if progress.summarises else self._plain(line, started)
             return
         with Live(console=self.console, refresh_per_second=8, get_renderable=lambda: _table(progress, started)):
             yield lambda _: None

@@ -36,6 +36,7 @@ class HostProgress:
     + at: the operation that it is in, or was in last
     + said: what was done there, in pyinfra's words
     + changed: the operations that changed something or failed, with the seconds they took
+    + whole_after: when the last of these ended, in seconds since the run began
     + outcome: its line of the summary
     """
 
@@ -43,17 +44,23 @@ class HostProgress:
     said: list[str] = field(default_factory=list)
     changed: dict[str, float] = field(default_factory=dict)
     failed: bool = False
+    whole_after: float = 0.0
     outcome: str = ""
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is, read from what pyinfra prints."""
+    """How far a run is, read from what pyinfra prints.
+
+    + operation: the one that is under way
+    + summarises: whether the summary has begun
+    """
 
     hosts: dict[str, HostProgress]
     operation: str = "connecting"
+    began: float = field(default_factory=time.monotonic)
     _since: float = 0.0
-    _summarises: bool = False
+    summarises: bool = False
 
     def feed(self, line: str, now: float) -> None:
         """Take in a line that was printed at ``now``, a moment of the monotonic clock."""
@@ -63,17 +70,18 @@ class Progress:
             for host in self.hosts.values():
                 host.at = self.operation
         elif line.startswith(_SUMMARY):
-            self._summarises = True
+            self.summarises = True
         elif (found := _HOST.match(line)) and found[1] in self.hosts:
             self._of_host(self.hosts[found[1]], found[2], now)
 
     def _of_host(self, host: HostProgress, text: str, now: float) -> None:
-        if self._summarises:
+        if self.summarises:
             host.outcome = text
         elif result := _RESULT.match(text):
             host.at = f"{self.operation}: done"
             if result[1] in {"Success", "Error"}:
                 host.changed[self.operation] = now - self._since
+                host.whole_after = now - self.began
             host.failed = host.failed or (result[1] == "Error" and "ignored" not in text)
         elif self._since:
             host.said.append(text)

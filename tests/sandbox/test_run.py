@@ -30,7 +30,7 @@ _PRINTED = """\
 
 
 def _fed() -> Progress:
-    progress = Progress({"pixel": HostProgress(), "mugen": HostProgress()})
+    progress = Progress({"pixel": HostProgress(), "mugen": HostProgress()}, began=90)
     for second, line in enumerate(_PRINTED.splitlines(), 100):
         progress.feed(line, second)
     return progress
@@ -41,6 +41,7 @@ def test_progress_is_read_from_what_pyinfra_prints() -> None:
     pixel, mugen = progress.hosts["pixel"], progress.hosts["mugen"]
     assert (pixel.changed, pixel.failed, pixel.outcome) == ({}, False, "healthy, nothing to do")
     assert mugen.changed == {"L1 pane": 3, "L2 session": 2, "Confirm": 1}
+    assert (pixel.whole_after, mugen.whole_after) == (0, 21)
     assert mugen.said == [
         "L1 Restarting pane miyabi:codegen.kaede (died by signal 9)",
         "L2 did not hold: miyabi:review not there",
