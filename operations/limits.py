@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyinfra import host, logger
@@ -59,8 +59,8 @@ def within(
     processes_warning: int | None = None,
     processes_critical: int | None = None,
     clock_skew: float | str = 30,
-    disk_relief: Sequence[Relief] = (),
-    memory_relief: Sequence[Relief] = (),
+    disk_relief: Sequence[Relief | Mapping[str, Any]] = (),
+    memory_relief: Sequence[Relief | Mapping[str, Any]] = (),
     servers: Sequence[McpServer] = (),
 ) -> Generator[PyinfraCommand]:
     """Tell what is beyond its limits on a host; what is critical is relieved as the caller says, and no other way.
@@ -71,7 +71,8 @@ def within(
     + processes_warning, processes_critical: numbers of the user's own processes; None is Android's limit in Termux (24
       and 32), and none elsewhere
     + clock_skew: seconds, or text such as ``1m``, that the host's clock may be from the control machine's
-    + disk_relief, memory_relief: what may be done when it is critical, in this order, until it no longer is
+    + disk_relief, memory_relief: what may be done when it is critical, in this order, until it no longer is: each a
+      ``miyabi.spec.Relief`` or a mapping of its fields
     + servers: those that a relief may restart, by their names
 
     A warning changes nothing and fails nothing. What is critical fails the operation, unless a relief helps; so does
@@ -98,7 +99,8 @@ def within(
         limit = _process_limit(processes_warning, processes_critical)
         skew = _read(parse_duration, clock_skew, "clock_skew")
         _read(str.isprintable, disk_path, "disk_path")
-        _require_servers((*disk_relief, *memory_relief), servers)
+        for_disk, for_memory = _reliefs(disk_relief), _reliefs(memory_relief)
+        _require_servers((*for_disk, *for_memory), servers)
     except ValueError as error:
         yield refusal(f"limits: {error}")
         return
@@ -106,8 +108,8 @@ def within(
     reports = [*_reports("processes", _judge_processes(limit)), *_reports("clock", _judge_clock(skew))]
     reliefs: list[Generator[PyinfraCommand]] = []
     resources: list[tuple[str, Section[Any], Judge[Any], Sequence[Relief]]] = [
-        ("disk", disk_section(disk_path), lambda seen: judge_disk(seen, *disk), disk_relief),
-        ("memory", memory_section(), lambda seen: judge_memory(seen, *memory), memory_relief),
+        ("disk", disk_section(disk_path), lambda seen: judge_disk(seen, *disk), for_disk),
+        ("memory", memory_section(), lambda seen: judge_memory(seen, *memory), for_memory),
     ]
     for subject, section, judge, relief in resources:
         judged = _judged(section, judge)
@@ -151,6 +153,17 @@ def _process_limit(warning: int | None, critical: int | None) -> tuple[int, int]
     if any(type(each) is not int for each in limit) or not 1 <= limit[0] <= limit[1]:
         raise ValueError(f"processes {limit}: allowed: whole numbers from 1, the warning not above the critical one")
     return limit
+
+
+def _reliefs(given: Sequence[Relief | Mapping[str, Any]]) -> tuple[Relief, ...]:
+    try:
+        reliefs = tuple(each if isinstance(each, Relief) else Relief(**each) for each in given)
+    except TypeError as error:
+        raise ValueError(f"relief {given!r}: {error}") from None
+    for relief in reliefs:
+        if relief.does not in {"prune", "rotate", "restart"}:
+            raise ValueError(f"relief {relief.does!r}: allowed: prune, rotate, restart")
+    return reliefs
 
 
 def _require_servers(reliefs: Sequence[Relief], servers: Sequence[McpServer]) -> None:

@@ -88,7 +88,13 @@ def _pretending(module_name: str, data: dict[str, Any]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         if "answers" in data:
             operations = import_module(f"operations.{module_name}")
-            monkeypatch.setattr(operations, "ask", lambda _host, _section: answers.pop(0))
+            # One may be made of others; and nobody waits here, or asks for several at once.
+            for each in {module_name, "files", "logs", "processes"}:
+                monkeypatch.setattr(f"operations.{each}.ask", lambda _host, _section: answers.pop(0))
+            for name in {"ask_together", "forget", "sleep"} & vars(operations).keys():
+                monkeypatch.setattr(operations, name, lambda *_, **__: None)
+            if "asked_between" in vars(operations):
+                monkeypatch.setattr(operations, "asked_between", lambda _host, _section: (1000.0, 1001.0))
             for name in [name for name in vars(operations) if name.endswith("_script")]:
                 monkeypatch.setattr(operations, name, partial(_called, name))
         for module in ("converge", "guardian", "tmux"):

@@ -162,6 +162,8 @@ def test_a_hostile_path(ground: Machine, path: str) -> None:
         ({"processes_warning": 40}, "processes (40, 32): allowed"),
         ({"processes_critical": "many"}, "processes (24, 'many'): allowed"),
         ({"clock_skew": "soon"}, "clock_skew 'soon': allowed: a number of seconds"),
+        ({"disk_relief": [{"does": "format", "target": "/"}]}, "relief 'format': allowed: prune, rotate, restart"),
+        ({"disk_relief": [{"remove": "/"}]}, "unexpected keyword argument 'remove'"),
         ({"disk_path": None}, "disk_path None: that is no text"),
         ({"disk_relief": [Relief("restart", "gone")]}, "restarts gone, which is none of the servers given"),
     ],
