@@ -171,7 +171,7 @@ for each_part in {pattern(path)}{LEFTOVERS}; do
 done
 for each_log in {pattern(path)}; do
   case $each_log in *.gz|*.xz|*.bz2|*.zst|*.$STAMP|*.${{STAMP}}_[0-9]*|*.$STAMP.*) continue;; esac
-  [ -f "$each_log" ] && mine "$each_log" || continue
+  [ -f "$each_log" ] && due "$each_log" "$least" && mine "$each_log" || continue
   each_log=$(real "$each_log"; echo .) || continue
   ( rotated "${{each_log%.}}" ) || failed=1
 done
