@@ -188,8 +188,11 @@ def orphans(seen: Daemon, match: str | None) -> tuple[Runner, ...]:
 
 
 def in_words(processes: Iterable[Runner]) -> str:
-    """Pids and command lines, cut, for the user."""
-    return ", ".join(f"{each.pid} ({each.arguments[:60].strip()})" for each in processes)
+    """Pids and command lines, cut and without secrets, for the user."""
+    # Only who has something to tell pays for the patterns.
+    from miyabi.masking import masked  # noqa: PLC0415
+
+    return ", ".join(f"{each.pid} ({masked(each.arguments)[:60].strip()})" for each in processes)
 
 
 def _young(running: Iterable[Runner]) -> bool:

@@ -23,9 +23,10 @@ from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from operations import processes, termux
 from operations.availability import absence, asleep, has_returned
+from operations.bring_up import subject_of
 from operations.converge import converge, look, plan_levels
 from operations.guardian import tell_guardian
-from operations.processes import as_arguments, subject_of
+from operations.processes import as_arguments
 from operations.refusal import refusal
 from operations.upkeep import findings
 

@@ -17,7 +17,7 @@ import pytest
 from facts.daemons import daemons_section
 from facts.probe import probe_script, read_section, split_sections
 from miyabi.daemon import Daemon, serving
-from operations import processes
+from operations import bring_up, processes
 from tests.fleet.machine import Machine
 from tests.recovery.operating import Operated, operate
 
@@ -39,9 +39,9 @@ def some_number() -> int:
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less between the tries and for their outcome."""
-    monkeypatch.setattr(processes, "_WAIT", 0.01)
-    monkeypatch.setattr(processes, "_SETTLE", 0.2)
-    monkeypatch.setattr(processes, "_PATIENCE", 3.0)
+    monkeypatch.setattr(bring_up, "_WAIT", 0.01)
+    monkeypatch.setattr(bring_up, "_SETTLE", 0.2)
+    monkeypatch.setattr(bring_up, "_PATIENCE", 3.0)
 
 
 def arguments_for(machine: Machine, name: str = "kaede-mcp") -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from miyabi import daemon, daemon_script
 from miyabi.daemon import orphans
-from operations import processes
+from operations import bring_up, processes
 from tests.fleet.machine import Machine
 from tests.fleet.processes import alive, end
 from tests.fleet.waiting import wait_until
@@ -163,7 +163,7 @@ def test_one_that_hangs_is_ended_only_when_it_is_ours_and_old(
         **server,
         "start": f"exec {shlex.quote(sys.executable)} -c 'import time; time.sleep(600)' {server['match']}",
     }
-    monkeypatch.setattr(processes, "_PATIENCE", 0.3)
+    monkeypatch.setattr(bring_up, "_PATIENCE", 0.3)
     assert keep_up(machine, deaf).failed
     [pid] = pids(machine, server)
     young = keep_up(machine, server)
@@ -171,7 +171,7 @@ def test_one_that_hangs_is_ended_only_when_it_is_ours_and_old(
     assert young.commands == []
     assert any("it is starting" in line for line in young.said)
     monkeypatch.setattr(daemon, "START_GRACE", 0.0)
-    monkeypatch.setattr(processes, "_PATIENCE", 3.0)
+    monkeypatch.setattr(bring_up, "_PATIENCE", 3.0)
     assert not keep_up(machine, server).failed
     assert not alive(pid)
     assert look(machine, server).listening
