@@ -91,6 +91,15 @@ def ask_together(host: Host, sections: Iterable[Section[Any]]) -> None:
     if not memory.answers:
         wanted |= {section.script: section for section in host.connector_data.get(_EXPECTED, ())}
     missing = tuple(section for script, section in wanted.items() if script not in memory.answers)
+    # A probe tells its sections apart by their titles: one port, or one disk, after the other.
+    together = {section.title: section for section in reversed(missing)}
+    _ask_now(host, memory, tuple(reversed(together.values())))
+    for section in missing:
+        if section is not together[section.title]:
+            _ask_now(host, memory, (section,))
+
+
+def _ask_now(host: Host, memory: _Memory, missing: tuple[Section[Any], ...]) -> None:
     if not missing:
         return
     before = time()
