@@ -44,6 +44,10 @@ def keep(wanted: Spec) -> None:
         processes.running(name=f"Server {server.name}", **as_arguments(server), _ignore_errors=True)
     if wanted.termux.wake_lock:
         termux.wake_lock(name="Wake lock", _ignore_errors=True)
+
+
+def check_services(wanted: Spec) -> None:
+    """Check what the current host's agents need; the levels come before, as a service may be slow to answer."""
     for service in sorted(wanted.integrations, key=lambda each: each.name):
         integrations.reachable(name=f"Integration {service.name}", **as_check(service), _ignore_errors=True)
 

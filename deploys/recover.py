@@ -5,7 +5,7 @@ Usage: pyinfra inventory deploys/recover.py
 
 from pyinfra import host
 
-from deploys.from_spec import expect_everything, keep
+from deploys.from_spec import check_services, expect_everything, keep
 from facts.host_spec import host_spec
 from miyabi.levels import Level
 from operations import recovery
@@ -25,4 +25,5 @@ if last >= Level.L2:
     recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
 if last >= Level.L3:
     recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)
+check_services(wanted)
 recovery.confirm(name="Confirm")

@@ -9,7 +9,6 @@ from facts.clock import clock_section
 from facts.daemons import daemons_section
 from facts.disk import disk_section
 from facts.files import config_section, prunable_section
-from facts.integrations import integrations_section
 from facts.logs import logs_section
 from facts.memory import memory_section
 from facts.own_processes import own_processes_section
@@ -22,7 +21,10 @@ from miyabi.spec import Spec
 
 
 def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
-    """The sections that the upkeep operations of a spec look at."""
+    """The sections that the upkeep operations of a spec look at before the levels.
+
+    Services are asked after them, in an execution of their own: one that is slow must not keep an agent waiting.
+    """
     yield host_section()
     if wanted.limits is not None:
         yield from (disk_section(wanted.limits.disk.path), memory_section(), clock_section())
@@ -39,5 +41,3 @@ def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
         yield daemons_section(server.name, server.match, server.port)
     if wanted.termux.wake_lock:
         yield wake_section()
-    if wanted.integrations:
-        yield integrations_section(wanted.integrations)

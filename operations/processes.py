@@ -206,7 +206,7 @@ def as_arguments(server: McpServer) -> dict[str, Any]:
         "match": server.match,
         "port": server.port,
         "cwd": server.cwd,
-        "environment": dict(server.environment),
+        "environment": {name: HiddenValue(value) for name, value in server.environment},
         "expected": server.expected,
         "orphans": server.orphans,
     }

@@ -74,7 +74,9 @@ def inventory(ssh_fleet: Fleet) -> Path:
     return ssh_fleet.write_inventory(data)
 
 
-def test_a_no_op_of_everything_is_one_connection_and_one_execution(ssh_fleet: Fleet, inventory: Path) -> None:
+def test_a_no_op_of_everything_is_one_connection_and_one_execution_and_one_for_services(
+    ssh_fleet: Fleet, inventory: Path
+) -> None:
     first = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
     assert first.code == 0, first.output
     assert "server web (started)" in first.output
@@ -86,7 +88,7 @@ def test_a_no_op_of_everything_is_one_connection_and_one_execution(ssh_fleet: Fl
     for name, host in ssh_fleet.hosts.items():
         connections, executed = executions(host)
         # The watched sshd is the one that is connected to, so asking it for its banner is a connection without a login.
-        assert (connections - before[name][0], executed - before[name][1]) == (1, 1)
+        assert (connections - before[name][0], executed - before[name][1]) == (1, 2)
 
 
 def test_everything_at_once_is_healed_in_one_run(ssh_fleet: Fleet, inventory: Path) -> None:
@@ -133,6 +135,16 @@ def test_upkeep_that_fails_stops_neither_another_host_nor_the_levels(ssh_fleet: 
         assert reason in summary, summary
     for host in ssh_fleet.hosts.values():
         wait_until(lambda host=host: set(named_panes(host.tmux)) == {"kaede"})  # type: ignore[misc]
+
+
+def test_a_slow_service_keeps_no_agent_waiting(ssh_fleet: Fleet) -> None:
+    spec = {"sessions": SESSIONS, "integrations": [{"name": "slow", "command": "sleep 30", "timeout": "2s"}]}
+    ssh_fleet.add("mugen")
+    inventory = ssh_fleet.write_inventory({"mugen": {"spec": str(write_spec(ssh_fleet.control.root, spec))}})
+    done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
+    assert done.code == 0, done.output
+    assert done.output.index("Starting operation: Integration slow") > done.output.index("L3 Creating session small")
+    assert re.search(r"L3_FULL restored .*; warning: integration slow: .*no .* within 2 s", done.output), done.output
 
 
 def test_upkeep_alone(ssh_fleet: Fleet, inventory: Path) -> None:
