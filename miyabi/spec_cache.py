@@ -23,6 +23,7 @@ _ABANDONED_AFTER = 3600.0
 # What a spec is made by and of: when one of them changes, what was kept no longer counts.
 _SOURCES = (
     "levels",
+    "pruning",
     "spec",
     "spec_document",
     "spec_expand",

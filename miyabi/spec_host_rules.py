@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from miyabi.pruning import is_broad
 from miyabi.spec import DiskLimit, MemoryLimit, ProcessLimit
 from miyabi.spec_document import Document, nearest, shown
 from miyabi.spec_found import Broken, Found, repeated
@@ -48,18 +49,9 @@ def _unrecognisable_servers(_: Document, root: Found, __: list[Found]) -> Broken
 def _broad_temp(_: Document, root: Found, __: list[Found]) -> Broken:
     for temp in root.children("temp"):
         path = temp.text("path")
-        if path is not None and _is_broad(path):
+        if path is not None and is_broad(path):
             allowed = "a path of its own below a directory, such as /tmp/claude-* or ~/tmp/*"
             yield (*temp.place, "path"), f"found {shown(path)}, which holds more than temporary files", allowed
-
-
-def _is_broad(path: str) -> bool:
-    """Whether removing what is old at ``path`` would reach into a system's or a home's own folders."""
-    first, *rest = [step for step in path.split("/") if step not in {"", "."}] or [""]
-    is_home = first.startswith(("~", "$"))
-    steps = rest if is_home else [first, *rest]
-    only_pattern = not steps or not steps[-1].strip("*?[]!")
-    return ".." in steps or len(steps) < (1 if is_home else 2) + only_pattern
 
 
 def _integration_names(document: Document, root: Found, _: list[Found]) -> Broken:
@@ -83,7 +75,7 @@ def _reliefs(_: Document, root: Found, __: list[Found]) -> Broken:
                 allowed = f"the name of one of the mcp_servers{nearest(server, servers)}"
                 yield (*relief.place, "restart"), f"found {shown(server)}, which no server is called", allowed
             prune = relief.text("prune")
-            if prune is not None and _is_broad(prune):
+            if prune is not None and is_broad(prune):
                 allowed = "a path of its own below a directory, such as ~/.cache/claude/*"
                 yield (*relief.place, "prune"), f"found {shown(prune)}, which holds more than temporary files", allowed
 
