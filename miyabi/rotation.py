@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from miyabi.errors import ParseError
-from miyabi.host_paths import HEXED, STAMP, from_hex
+from miyabi.host_paths import FILE_TOOLS, HEXED, STAMP, from_hex, names_in_words
 from miyabi.shell import pattern
 
 # Names that are no logs: what rotation itself makes, and what is compressed already.
@@ -51,10 +51,14 @@ mine() (
 
 _TOLD = f"""{HEXED}
 {JUDGING}
+{FILE_TOOLS}
 least=$1; shift
 for log do
   due "$log" "$least" || continue
-  if mine "$log"; then echo "over $_size $(hexed "$log")"; else echo "foreign $(hexed "$log")"; fi
+  mine "$log" || {{ echo "foreign $(hexed "$log")"; continue; }}
+  file=$(real "$log"); newest=none
+  for old in "$file".{STAMP}*; do [ ! -f "$old" ] || newest=${{old#"$file".}}; done
+  echo "over $_size $newest $(hexed "$log")"
 done"""
 
 
@@ -64,10 +68,12 @@ class LogFile:
 
     + path: on the host
     + size: bytes that it occupies
+    + newest: what the name of its newest old log ends in; None when it has none
     """
 
     path: str
     size: int
+    newest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +113,30 @@ code=$?; [ "$code" -ge 124 ] || exit 0
 exit "$code\""""
 
 
+def not_rotated(before: Logs, now: Logs) -> str | None:
+    """What is still wrong after a rotation; None when all is well.
+
+    A log that is over its size again has been rotated when it has a newer old log, or holds less.
+    """
+    known = {log.path: log for log in before.over}
+    same = [
+        log.path
+        for log in now.over
+        if (old := known.get(log.path)) and log.newest == old.newest and log.size >= old.size
+    ]
+    if same:
+        return f"still too large: {names_in_words(same)}"
+    return "a part of an old log is left" if now.unfinished else None
+
+
 def read_logs(lines: list[str]) -> Logs:
     """What ``logs_script`` has printed."""
     over, foreign, unfinished = [], [], 0
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "over":
-            size, _, name = rest.partition(" ")
-            over.append(LogFile(from_hex(name), int(size)))
+            size, newest, name = rest.split(" ")
+            over.append(LogFile(from_hex(name), int(size), None if newest == "none" else newest))
         elif word == "foreign":
             foreign.append(from_hex(rest))
         elif word == "unfinished":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from facts.logs import SUBJECT, logs_section
 from facts.observation import Unknown, ask, forget
 from miyabi.host_paths import names_in_words, refuse_count, refuse_path
 from miyabi.limits import size
-from miyabi.rotation import Logs
+from miyabi.rotation import Logs, not_rotated
 from miyabi.rotation_script import rotation_script
 from miyabi.units import parse_size
 from operations.upkeep import failing, proof, warn
@@ -74,7 +75,7 @@ def rotated(path: str, max_size: float | str = 100_000_000, keep: int = 7) -> Ge
     if host.state.is_executing:
         forget(host, SUBJECT)
     yield StringCommand(rotation_script(path, most, keep), _timeout=_PATIENCE)
-    yield proof(host, subject, section, _wrong, did=did, seconds=1)
+    yield proof(host, subject, section, partial(not_rotated, seen), did=did, seconds=1)
 
 
 def _in_words(seen: Logs) -> str:
@@ -87,9 +88,3 @@ def _in_words(seen: Logs) -> str:
 def _told_of_foreign(seen: Logs, subject: str) -> None:
     if seen.foreign:
         warn(host, subject, f"of another user, and left alone: {names_in_words(seen.foreign)}")
-
-
-def _wrong(seen: Logs) -> str | None:
-    if seen.over:
-        return f"still too large: {names_in_words(log.path for log in seen.over)}"
-    return "a part of an archive is left" if seen.unfinished else None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from facts.logs import logs_section
-from miyabi.rotation import LogFile, Logs
+from miyabi.rotation import LogFile, Logs, not_rotated
 from miyabi.rotation_script import rotation_script
 from operations import logs
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, ask
@@ -408,3 +408,22 @@ def test_every_shell_finds_and_rotates(shell: str, machine: Machine, log: Path) 
     assert (done.code, done.output) == (0, "")
     assert whole(log) == numbered(5000)
     assert ask(section, shell) == Logs()
+
+
+def test_a_log_that_is_full_again_at_once_was_rotated_nevertheless() -> None:
+    before = Logs((LogFile("/a", 60_000), LogFile("/b", 60_000, "1")))
+    assert not_rotated(before, Logs((LogFile("/a", 90_000, "1"), LogFile("/b", 90_000, "2")))) is None
+    assert not_rotated(before, Logs((LogFile("/b", 59_000, "1"),))) is None
+    assert not_rotated(before, Logs((LogFile("/b", 60_000, "1"),))) == "still too large: /b"
+    assert not_rotated(before, Logs((LogFile("/new", 60_000),))) is None
+
+
+def test_a_log_that_is_written_is_not_truncated_where_a_range_can_be_taken_out(
+    machine: Machine, log: Path, collapses: bool
+) -> None:
+    tool(machine, "perl", f'[ "$2" = 1 ] || touch {machine.home}/truncated; exec /usr/bin/perl "$@"')
+    with log.open("ab"):
+        assert not rotate(machine, str(log)).failed
+    assert (machine.home / "truncated").exists() is not collapses
+    assert whole(log) == numbered(5000)
+    assert log.stat().st_size <= 4096 or not collapses
