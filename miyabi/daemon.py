@@ -145,10 +145,16 @@ def standing(seen: Daemon, *, match: str | None, port: int | None) -> Standing:
     With a port, the port decides: ``up`` when somebody listens there. When nobody does, but its process runs, it is
     ``starting``, and ``hung`` after ``START_GRACE`` seconds. Without a port it is ``up`` when its process runs; when
     what was started runs, but nothing in it matches, that is ``starting`` and then ``hung``, too.
+
+    When what was recorded has ended, another process that matches counts for ``ORPHAN_AGE`` seconds: somebody may have
+    started it just now. An older one is left of an earlier generation, and keeps nothing from being started.
     """
     if seen.listening if port is not None else serving(seen, match):
         return "up"
-    running = serving(seen, match) or ours(seen)
+    own = ours(seen)
+    running = serving(seen, match) or own
+    if seen.recorded is not None and not own:
+        running = tuple(each for each in running if each.age is None or each.age < ORPHAN_AGE)
     if not running:
         return "down"
     return "starting" if _young(running) else "hung"

@@ -110,3 +110,11 @@ def test_files_have_harmless_and_different_names() -> None:
     assert files[0] == "miyabi-tmux"
     assert all(set(file) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-.") and len(file) < 100 for file in files)
     assert not {".", ".."} & set(files)
+
+
+def test_a_stranger_keeps_nothing_from_being_started_for_long() -> None:
+    killed = replace(seen(ORPHAN, recorded=(99, "x")), listening=False)
+    assert standing(killed, match=MATCH, port=80) == "down"
+    assert standing(replace(killed, processes=(replace(ORPHAN, age=30.0),)), match=MATCH, port=80) == "starting"
+    assert standing(replace(killed, processes=(replace(ORPHAN, age=None),)), match=MATCH, port=80) == "hung"
+    assert standing(replace(killed, recorded=None), match=MATCH, port=80) == "hung"
