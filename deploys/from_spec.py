@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 from pyinfra import host
 
 from facts.host import ladder_sections
@@ -11,6 +14,18 @@ from miyabi.spec import Spec
 from operations import files, integrations, limits, logs, processes, sshd, termux
 from operations.integrations import as_check
 from operations.processes import as_arguments
+
+T = TypeVar("T")
+
+
+def _named(what: str, things: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """The things, each with the name of its operation: ``Server``, ``Server 2`` and so on.
+
+    The first servers of all hosts are one operation for pyinfra, and run at the same time; so they need one name. Which
+    server it is, each host says itself.
+    """
+    for number, thing in enumerate(things, start=1):
+        yield what if number == 1 else f"{what} {number}", thing
 
 
 def expect_upkeep(wanted: Spec) -> None:
@@ -25,31 +40,26 @@ def expect_everything(wanted: Spec) -> None:
 
 
 def keep(wanted: Spec) -> None:
-    """Keep what the current host's fleet stands on; an operation that fails stops no other, and no level.
-
-    Lists are walked in one order on every host: pyinfra refuses operations that come in different orders.
-    """
+    """Keep what the current host's fleet stands on; an operation that fails stops no other, and no level."""
     _keep_limits(wanted)
-    for temp in sorted(wanted.temp, key=lambda each: each.path):
-        files.pruned(name=f"Temp {temp.path}", path=temp.path, older_than=temp.older_than, _ignore_errors=True)
-    for log in sorted(wanted.logs, key=lambda each: each.path):
-        logs.rotated(name=f"Log {log.path}", path=log.path, max_size=log.max_size, keep=log.keep, _ignore_errors=True)
-    for file in sorted(wanted.config_files, key=lambda each: each.path):
-        files.restored(
-            name=f"Config {file.path}", path=file.path, format=file.format, backups=file.backups, _ignore_errors=True
-        )
+    for name, temp in _named("Temp", wanted.temp):
+        files.pruned(name=name, path=temp.path, older_than=temp.older_than, _ignore_errors=True)
+    for name, log in _named("Log", wanted.logs):
+        logs.rotated(name=name, path=log.path, max_size=log.max_size, keep=log.keep, _ignore_errors=True)
+    for name, file in _named("Config", wanted.config_files):
+        files.restored(name=name, path=file.path, format=file.format, backups=file.backups, _ignore_errors=True)
     if wanted.sshd is not None:
         sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
-    for server in sorted(wanted.mcp_servers, key=lambda each: each.name):
-        processes.running(name=f"Server {server.name}", **as_arguments(server), _ignore_errors=True)
+    for name, server in _named("Server", wanted.mcp_servers):
+        processes.running(name=name, **as_arguments(server), _ignore_errors=True)
     if wanted.termux.wake_lock:
         termux.wake_lock(name="Wake lock", _ignore_errors=True)
 
 
 def check_services(wanted: Spec) -> None:
     """Check what the current host's agents need; the levels come before, as a service may be slow to answer."""
-    for service in sorted(wanted.integrations, key=lambda each: each.name):
-        integrations.reachable(name=f"Integration {service.name}", **as_check(service), _ignore_errors=True)
+    for name, service in _named("Integration", wanted.integrations):
+        integrations.reachable(name=name, **as_check(service), _ignore_errors=True)
 
 
 def _keep_limits(wanted: Spec) -> None:

@@ -66,7 +66,7 @@ class Progress:
         """Take in a line that was printed at ``now``, a moment of the monotonic clock."""
         line = _COLOURS.sub("", line.rstrip("\r\n"))
         if found := _OPERATION.match(line):
-            self.operation, self._since = _short(found[1]), now
+            self.operation, self._since = found[1], now
             for host in self.hosts.values():
                 host.at = self.operation
         elif line.startswith(_SUMMARY):
@@ -85,13 +85,6 @@ class Progress:
             host.failed = host.failed or (result[1] == "Error" and "ignored" not in text)
         elif self._since:
             host.said.append(text)
-
-
-def _short(operation: str) -> str:
-    """Pyinfra joins what the same operation is called on each host: "Server one, Server two" is "Server"."""
-    parts = operation.split(", ")
-    words = {part.split()[0] for part in parts if part.split()}
-    return words.pop() if len(parts) > 1 and len(words) == 1 else operation
 
 
 def run(sandbox: Sandbox, progress: Progress) -> Generator[str | int]:

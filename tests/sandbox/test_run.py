@@ -51,16 +51,6 @@ def test_progress_is_read_from_what_pyinfra_prints() -> None:
     assert (progress.operation, mugen.at) == ("Confirm", "Confirm: done")
 
 
-def test_joined_names_are_shortened() -> None:
-    progress = Progress({"mugen": HostProgress()})
-    progress.feed("--> Starting operation: Server miyabi-tmux, Server miyabi-desk ", 0)
-    assert progress.operation == progress.hosts["mugen"].at == "Server"
-    progress.feed("    [mugen] No changes", 1)
-    assert progress.hosts["mugen"].at == "Server: done"
-    progress.feed("--> Starting operation: Assess, L1 pane", 2)
-    assert progress.operation == "Assess, L1 pane"
-
-
 def test_a_level_that_did_not_hold_is_no_failure_by_itself() -> None:
     progress = Progress({"mugen": HostProgress()})
     progress.feed("--> Starting operation: L1 pane", 0)
