@@ -45,13 +45,20 @@ candidate() {{
   if [ -L "$real" ] || [ ! -d "$real" ]; then return 0; fi
   [ -z "$(find "$real" -xdev \( ! -user "$uid" -o ! -type d ! -type f ! -type l $young \) -print 2>&1 | head -n 1)" ]
 }}
-first=1
+passed=
 for f do
-  [ -z "$first" ] || set --
-  first=; candidate "$f" || continue
-  count=$((count + 1)); set -- "$@" "$real"
+  if candidate "$f"; then passed=${{passed}}1; count=$((count + 1)); else passed=${{passed}}0; fi
 done
 [ "$count" -gt 0 ] || exit 0
+# Adding to a list one by one is slow where it is long, and mostly nothing has to be left out.
+case $passed in *0*)
+  first=1
+  for f do
+    [ -z "$first" ] || set --
+    first=; case $passed in 1*) set -- "$@" "$f";; esac
+    passed=${{passed#?}}
+  done;;
+esac
 """
 
 _TELL = rf"""total=$(du -skc "$@" 2>/dev/null | tail -n 1); total=${{total%%[!0-9]*}}
@@ -63,14 +70,14 @@ done"""
 
 # A file that came while the others were removed keeps its folder.
 _REMOVE = r"""failed=0
+find "$@" -prune ! -type d $old -exec rm -f {} + || for f do
+  if [ -L "$f" ] || [ ! -d "$f" ] && [ -e "$f" ]; then failed=1; fi
+done
 for f do
-  if [ -d "$f" ] && [ ! -L "$f" ]; then
-    find "$f" -xdev -type d ! -perm -700 -exec chmod u+rwx {} + 2>/dev/null
-    find "$f" -xdev ! -type d $old -exec rm -f {} + || failed=1
-    find "$f" -xdev -depth -type d -exec rmdir {} + 2>/dev/null
-  else
-    find "$f" -prune $old -exec rm -f {} + 2>/dev/null || [ ! -e "$f" ] || { rm -f "$f" || failed=1; }
-  fi
+  [ -d "$f" ] && [ ! -L "$f" ] || continue
+  find "$f" -xdev -type d ! -perm -700 -exec chmod u+rwx {} + 2>/dev/null
+  find "$f" -xdev ! -type d $old -exec rm -f {} + || failed=1
+  find "$f" -xdev -depth -type d -exec rmdir {} + 2>/dev/null
 done
 [ "$failed" -eq 0 ]
 """
@@ -181,4 +188,4 @@ def read_prunable(lines: list[str]) -> Prunable:
             (names if word == "name" else outside).append(from_hex(rest[0]))
         else:
             raise ParseError(f"this is nothing about files to remove: {line}")
-    return Prunable(count, size, tuple(names), tuple(outside))
+    return Prunable(count, size, tuple(names[:TOLD]), tuple(outside))
