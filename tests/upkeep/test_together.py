@@ -137,6 +137,17 @@ def test_upkeep_that_fails_stops_neither_another_host_nor_the_levels(ssh_fleet: 
         wait_until(lambda host=host: set(named_panes(host.tmux)) == {"kaede"})  # type: ignore[misc]
 
 
+def test_l3_starts_a_server_that_upkeep_could_not_start(ssh_fleet: Fleet) -> None:
+    start = "tmux has-session -t =small && exec sleep 4343"
+    spec = {"sessions": SESSIONS, "mcp_servers": [{"name": "late", "start": start, "match": "sleep 4343"}]}
+    ssh_fleet.add("mugen")
+    inventory = ssh_fleet.write_inventory({"mugen": {"spec": str(write_spec(ssh_fleet.control.root, spec))}})
+    done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
+    assert done.code == 0, done.output
+    assert "Error (ignored)" in done.output
+    assert re.search(r"L3_FULL restored .*; upkeep: server late \(started\)", done.output), done.output
+
+
 def test_a_slow_service_keeps_no_agent_waiting(ssh_fleet: Fleet) -> None:
     spec = {"sessions": SESSIONS, "integrations": [{"name": "slow", "command": "sleep 30", "timeout": "2s"}]}
     ssh_fleet.add("mugen")
