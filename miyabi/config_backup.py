@@ -174,14 +174,16 @@ def restore_script(path: str, form: str, judged: str, backup: str, unusable: Ite
 target=$(real "$file") || exit 1
 found() {{ if [ -e "$target" ]; then cksum <"$target"; else echo missing; fi; }}
 changed() {{ stat -c %Y "$target" 2>/dev/null || stat -f %m "$target" 2>/dev/null || echo 0; }}
+being_written() {{ age=$(($(date +%s) - $(changed))); [ "$age" -ge 0 ] && [ "$age" -lt {_SETTLED} ]; }}
 as_judged() {{ [ "$(found)" = {shlex.quote(judged)} ] || {{
   echo 'it has changed meanwhile and is left alone: the next run looks again'; exit 0; }}; }}
 as_judged
 # Whoever writes it right now is given the time to finish.
 if [ -e "$target" ]; then
   for each in 1 2 3; do
-    age=$(($(date +%s) - $(changed))); [ "$age" -ge 0 ] && [ "$age" -lt {_SETTLED} ] || break; sleep 1
+    being_written || break; sleep 1
   done
+  ! being_written || {{ echo 'it is being written right now and is left alone: the next run looks again'; exit 0; }}
 else sleep 1; fi
 as_judged
 backup=$backups/{shlex.quote(backup)}; folder=${{target%/*}}; folder=${{folder:-/}}

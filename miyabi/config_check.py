@@ -11,6 +11,9 @@ FORMATS = ("json", "yaml", "toml")
 # Bytes up to which a file is looked at.
 LIMIT = 256 * 1024
 
+# No configuration is nested deeper; the time that YAML takes grows with the square of it.
+_DEEPEST = 200
+
 _LINE = re.compile(r"\(at line (\d+)")
 
 
@@ -54,16 +57,31 @@ def _flaw_of_yaml(text: str) -> str | None:
     import yaml  # noqa: PLC0415
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    first, depth = None, 0
+    anchors: set[str | None] = set()
     try:
-        documents = list(yaml.compose_all(text, loader))
+        # Events, not nodes: the C library makes nodes by recursion, and deep nesting would end this process.
+        for event in yaml.parse(text, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise RecursionError
+            if isinstance(event, yaml.DocumentStartEvent):
+                anchors.clear()
+            if not isinstance(event, yaml.NodeEvent):
+                continue
+            first = first or event
+            if isinstance(event, yaml.AliasEvent) and event.anchor not in anchors:
+                return _not_yaml(event.start_mark)
+            anchors.add(event.anchor)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark or error.context_mark
-        return f"it is no YAML from line {line.line + 1} on" if line else "it is no YAML"
+        return _not_yaml(error.problem_mark or error.context_mark)
     except yaml.YAMLError:
         return "it is no YAML: it holds a character that may not be there"
-    if documents and isinstance(documents[0], yaml.ScalarNode):
-        return "it holds no YAML mapping or list"
-    return None
+    return "it holds no YAML mapping or list" if isinstance(first, yaml.ScalarEvent) else None
+
+
+def _not_yaml(mark: Any) -> str:
+    return f"it is no YAML from line {mark.line + 1} on" if mark else "it is no YAML"
 
 
 def checksum(content: bytes) -> str:

@@ -168,7 +168,7 @@ def _restore(subject: str, path: str, form: str, judged: Judged) -> Generator[Py
         restore_script(path, form, judged.checksum, valid, names[: names.index(valid)]), _timeout=_PATIENCE
     )
     did = f"{PurePosixPath(path).name} came back from {valid.partition('-')[0]}, because {judged.flaw}"
-    checked = proof(host, subject, content_section(path, form), lambda now: now.flaw, did=did, seconds=1)
+    checked = proof(host, subject, content_section(path, form), lambda now: now.flaw, did=did, seconds=3)
     yield FunctionCommand(_prove_quietly, (checked,), {})
 
 
