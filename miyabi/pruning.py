@@ -129,6 +129,8 @@ def prunable_script(path: str, older_than: float, seconds: int) -> str:
     + seconds: how long the search may take
     """
     return f"""echo searched
+for each in {pattern(_plain(path))}; do break; done
+case $each in /*) [ -e "$each" ] || [ -L "$each" ] || exit 0;; esac
 {_setting(path, older_than, _TELL)}
 printf '%s\\0' {pattern(_plain(path))} | bounded {seconds} xargs -0 sh -c "$SEARCH 2>/dev/null" sh
 code=$?; [ "$code" -ne 127 ] || echo 'xargs is not there'
