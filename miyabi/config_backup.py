@@ -6,11 +6,11 @@ leaves the host in a command or in what a run shows; it is told to the control m
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
-from urllib.parse import quote
 from zlib import crc32
 
 from miyabi.config_check import LIMIT, checksum, flaw
@@ -22,6 +22,8 @@ from miyabi.shell import HOST_ENVIRONMENT, HostText, quoted
 # How many broken files are kept beside a file, and how many of its backups are looked at.
 BROKEN = 5
 LOOKED_AT = 10
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]", re.ASCII)
 
 # Seconds since its last change after which a file counts as written.
 _SETTLED = 2
@@ -219,5 +221,5 @@ file={quoted(HostText(path))}; form={shlex.quote(form)}; backups="${{XDG_STATE_H
 
 def _folder(path: str) -> str:
     """The name of the folder that holds the backups of ``path``; long ones are told apart by a checksum."""
-    name = quote(path, safe="")
+    name = "".join(each if _PLAIN.fullmatch(each) else f"%{ord(each):X}" for each in path)
     return name if len(name) <= 200 else f"{name[:180]}-{crc32(path.encode()):08x}"

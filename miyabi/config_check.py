@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 FORMATS = ("json", "yaml", "toml")
@@ -86,16 +87,17 @@ def _not_yaml(mark: Any) -> str:
 
 def checksum(content: bytes) -> str:
     """What ``cksum`` prints of a file with this content: its checksum and its length."""
-    crc = 0
+    crc, table = 0, _table()
     for byte in content:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ byte]
+        crc = (crc << 8 & 0xFFFFFFFF) ^ table[crc >> 24 ^ byte]
     length = len(content)
     while length:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ (length & 0xFF)]
+        crc = (crc << 8 & 0xFFFFFFFF) ^ table[crc >> 24 ^ (length & 0xFF)]
         length >>= 8
     return f"{crc ^ 0xFFFFFFFF} {len(content)}"
 
 
+@cache
 def _table() -> list[int]:
     table = []
     for byte in range(256):
@@ -104,6 +106,3 @@ def _table() -> list[int]:
             crc = crc << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if crc & 0x80000000 else 0)
         table.append(crc)
     return table
-
-
-_TABLE = _table()
