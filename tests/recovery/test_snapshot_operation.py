@@ -7,7 +7,6 @@ import shlex
 import shutil
 import signal
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import TmuxServer as Server
 from operations import tmux as operations
-from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
@@ -101,27 +99,6 @@ def test_what_a_killed_snapshot_left_is_removed_when_it_is_surely_over(
     assert not operate(machine, operations.snapshot).failed
     assert not old.exists()
     assert fresh.exists()
-
-
-@pytest.fixture
-def small_disk(test_run: TestRun) -> Iterator[tuple[Machine, Path]]:
-    """A machine whose XDG_STATE_HOME is a disk of 64 KB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a disk")
-    machine = Machine.build(test_run, "small")
-    disk = machine.root / "disk"
-    disk.mkdir()
-    machine.environment["XDG_STATE_HOME"] = str(disk)
-    mounted = machine.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk))
-    if mounted.code != 0:
-        machine.remove()
-        pytest.skip(f"disks cannot be mounted here: {mounted.output}")
-    yield machine, disk
-    TmuxServer(machine).stop()
-    machine.stop()
-    unmounted = machine.run("umount", str(disk))
-    assert unmounted.code == 0, unmounted.output
-    machine.remove()
 
 
 def test_a_full_disk_makes_no_half_snapshot_and_costs_no_old_one(small_disk: tuple[Machine, Path]) -> None:

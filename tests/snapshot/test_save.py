@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from miyabi.snapshot_files import read_snapshot
 from miyabi.snapshot_model import PaneRecord, Snapshot
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS
 from tests.fleet.control import Fleet
-from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Finished, Machine
 from tests.fleet.sshd import SshHost
 from tests.fleet.tmux import TmuxServer
@@ -132,27 +130,6 @@ def test_an_unknown_host_is_refused_alone(ssh_fleet: Fleet) -> None:
     assert "Traceback" not in done.output
     assert not kept_folder(ssh_fleet.control, "odd").exists()
     assert len(list(kept_folder(ssh_fleet.control, "good").iterdir())) == 1
-
-
-@pytest.fixture
-def small_disk(test_run: TestRun) -> Iterator[tuple[Machine, Path]]:
-    """A machine whose XDG_STATE_HOME is a disk of 64 KB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a disk")
-    machine = Machine.build(test_run, "small")
-    disk = machine.root / "disk"
-    disk.mkdir()
-    machine.environment["XDG_STATE_HOME"] = str(disk)
-    mounted = machine.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk))
-    if mounted.code != 0:
-        machine.remove()
-        pytest.skip(f"disks cannot be mounted here: {mounted.output}")
-    yield machine, disk
-    TmuxServer(machine).stop()
-    machine.stop()
-    unmounted = machine.run("umount", str(disk))
-    assert unmounted.code == 0, unmounted.output
-    machine.remove()
 
 
 def test_a_full_disk_costs_no_old_snapshot(small_disk: tuple[Machine, Path]) -> None:
