@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Literal, cast
 from zlib import crc32
 
-from miyabi.config_check import LIMIT, checksum, flaw
+from miyabi.config_check import LIMIT, flaw
 from miyabi.errors import ParseError
 from miyabi.host_lock import alone
-from miyabi.host_paths import FILE_TOOLS, LATER, STAMP
+from miyabi.host_paths import DIGEST, FILE_TOOLS, LATER, STAMP
 from miyabi.shell import HOST_ENVIRONMENT, HostText, quoted
 
 # How many broken files are kept beside a file, and how many of its backups are looked at.
@@ -53,7 +53,13 @@ fi
 tell changed"""
 
 _CONTENT = f"""[ -z "$(find -H "$file" -prune -size +{LIMIT}c 2>/dev/null)" ] || tell large
-printf 'content '; od -An -v -tx1 <"$file" | tr -d ' \\n'; echo"""
+# What was judged has to be known again: it must not change while it is told.
+for each in 1 2 3; do
+  before=$(digest <"$file"); content=$(od -An -v -tx1 <"$file" | tr -d ' \\n'; echo .)
+  [ "$(digest <"$file")" != "$before" ] || {{
+    echo "content $(wc -c <"$file" | tr -d ' ') ${{before:-none}}"; echo "${{content%.}}"; exit 0; }}
+done
+echo 'it changes all the time'; exit 1"""
 
 _BACKUPS = f"""set --
 for each in "$backups"/{STAMP}*-*."$form"; do [ ! -f "$each" ] || set -- "$@" "$each"; done
@@ -84,11 +90,11 @@ class Judged:
     """What a configuration file was found to be.
 
     + flaw: what is wrong with it; None when it is valid
-    + checksum: as ``cksum`` prints it, or ``missing``: by which a host knows that it is still the file that was judged
+    + digest: by which the host knows that it is still the file that was judged; or ``missing``, or ``empty``
     """
 
     flaw: str | None
-    checksum: str
+    digest: str
 
 
 def config_script(path: str, form: str) -> str:
@@ -117,13 +123,18 @@ def read_config(lines: list[str]) -> ConfigFile:
 def read_content(lines: list[str], form: str) -> Judged:
     """What ``content_script`` has printed, judged; what the file holds is forgotten here."""
     word, _, rest = lines[0].partition(" ")
-    if word == "content":
-        content = _from_hex(rest)
-        return Judged(flaw(content, form), checksum(content))
+    if word == "content" and len(lines) == 2:
+        content = _from_hex(lines[1])
+        length, _, digest = rest.partition(" ")
+        if digest == "none":
+            raise ParseError("the host has no cksum, md5sum or sha256sum, so a change could not be noticed")
+        if str(len(content)) != length:
+            raise ParseError("it could not be read as a whole")
+        return Judged(flaw(content, form), digest)
     state = read_config(lines).state
     if state == "large":
         raise ParseError(f"it is larger than {LIMIT // 1024} KiB, too large to be checked")
-    return Judged(f"it is {state}", "missing" if state == "missing" else checksum(b""))
+    return Judged(f"it is {state}", state)
 
 
 def read_backups(lines: list[str], form: str) -> tuple[tuple[str, bool], ...]:
@@ -145,14 +156,14 @@ def _from_hex(text: str) -> bytes:
 def backup_script(path: str, form: str, judged: str, keep: int) -> str:
     """The shell text that makes a backup of a configuration file, if it is still the one that was found valid.
 
-    + judged: the checksum of the file that was judged
+    + judged: the digest of the file that was judged
     + keep: how many backups stay, this one included
     """
     script = f"""{_setting(path, form)}
 mkdir -p "$backups" && chmod 700 "$backups" || exit 1
 rm -f "$backups"/.new.*; new=$backups/.new.$$; trap 'rm -f "$new"' EXIT
 cp "$file" "$new" || exit 1
-[ "$(cksum <"$new")" = {shlex.quote(judged)} ] || {{
+[ "$(digest <"$new")" = {shlex.quote(judged)} ] || {{
   echo 'it has changed meanwhile: the next run looks again'; exit 0; }}
 newest=; for each in "$backups"/{STAMP}*-*."$form"; do [ ! -f "$each" ] || newest=${{each##*/}}; done
 flushed "$new" && mv "$new" "$backups/$(later "${{newest%%-*}}")-$(worn "$(real "$file")").$form" || exit 1
@@ -165,7 +176,7 @@ while [ "$#" -gt {keep} ]; do rm -f "$1"; shift; done"""
 def restore_script(path: str, form: str, judged: str, backup: str, unusable: Iterable[str]) -> str:
     """The shell text that brings a backup back in place of a configuration file that is still as it was judged.
 
-    + judged: the checksum of the file that was judged, or ``missing``
+    + judged: the digest of the file that was judged, or ``missing`` or ``empty``
     + backup: the name of the backup
     + unusable: newer backups that are not valid: they are put aside
 
@@ -174,7 +185,9 @@ def restore_script(path: str, form: str, judged: str, backup: str, unusable: Ite
     aside = " ".join(shlex.quote(name) for name in unusable)
     script = f"""{_setting(path, form)}
 target=$(real "$file") || exit 1
-found() {{ if [ -e "$target" ]; then cksum <"$target"; else echo missing; fi; }}
+found() {{
+  if [ ! -e "$target" ]; then echo missing; elif [ ! -s "$target" ]; then echo empty; else digest <"$target"; fi
+}}
 changed() {{ stat -c %Y "$target" 2>/dev/null || stat -f %m "$target" 2>/dev/null || echo 0; }}
 being_written() {{ age=$(($(date +%s) - $(changed))); [ "$age" -ge 0 ] && [ "$age" -lt {_SETTLED} ]; }}
 as_judged() {{ [ "$(found)" = {shlex.quote(judged)} ] || {{
@@ -216,6 +229,7 @@ def _on_host(script: str) -> str:
 def _setting(path: str, form: str) -> str:
     folder = shlex.quote(f"/miyabi/backups/{_folder(path)}")
     return f"""{FILE_TOOLS}
+{DIGEST}
 file={quoted(HostText(path))}; form={shlex.quote(form)}; backups="${{XDG_STATE_HOME:-$HOME/.local/state}}"{folder}"""
 
 

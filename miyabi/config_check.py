@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from typing import Any
 
 FORMATS = ("json", "yaml", "toml")
@@ -83,26 +82,3 @@ def _flaw_of_yaml(text: str) -> str | None:
 
 def _not_yaml(mark: Any) -> str:
     return f"it is no YAML from line {mark.line + 1} on" if mark else "it is no YAML"
-
-
-def checksum(content: bytes) -> str:
-    """What ``cksum`` prints of a file with this content: its checksum and its length."""
-    crc, table = 0, _table()
-    for byte in content:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ table[crc >> 24 ^ byte]
-    length = len(content)
-    while length:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ table[crc >> 24 ^ (length & 0xFF)]
-        length >>= 8
-    return f"{crc ^ 0xFFFFFFFF} {len(content)}"
-
-
-@cache
-def _table() -> list[int]:
-    table = []
-    for byte in range(256):
-        crc = byte << 24
-        for _ in range(8):
-            crc = crc << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if crc & 0x80000000 else 0)
-        table.append(crc)
-    return table

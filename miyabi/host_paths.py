@@ -36,6 +36,12 @@ real() {
   printf %s "$_real"
 }"""
 
+# digest: by what something is known again; nothing where the host has no tool for it. busybox may lack `cksum`.
+DIGEST = """digest() {
+  if command -v cksum >/dev/null 2>&1; then cksum; elif command -v md5sum >/dev/null 2>&1; then md5sum
+  elif command -v sha256sum >/dev/null 2>&1; then sha256sum; fi
+}"""
+
 # How many names a human is told.
 TOLD = 10
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import shlex
 
 from miyabi.host_lock import alone
-from miyabi.host_paths import FILE_TOOLS, LATER, STAMP
+from miyabi.host_paths import DIGEST, FILE_TOOLS, LATER, STAMP
 from miyabi.rotation import JUDGING, LEFTOVERS
 from miyabi.shell import HOST_ENVIRONMENT, pattern
 
@@ -70,7 +70,10 @@ length() ( set -f; set -- $(ls -lnd "$1"); echo "$5" )"""
 _ARCHIVE = r"""squeezed() { if [ "$kind" = pack ]; then tr -d '\000'; else cat; fi; }
 packed() { if [ -n "$end" ]; then gzip -nc; else cat; fi; }
 unpacked() { if [ -n "$end" ]; then gzip -dc 2>/dev/null; else cat; fi; }
-begins_with() { [ "$(head -c "$2" "$log" 2>/dev/null | squeezed | cksum)" = "$(unpacked <"$1" | cksum)" ]; }
+begins_with() {
+  _has=$(head -c "$2" "$log" 2>/dev/null | squeezed | digest)
+  [ -n "$_has" ] && [ "$_has" = "$(unpacked <"$1" | digest)" ]
+}
 dressed() { _worn=$(worn "$log"); chmod "${_worn%%-*}" "$1"; }
 old_logs() {
   for _old in "$log".$STAMP*; do
@@ -159,6 +162,7 @@ def rotation_script(path: str, max_size: int, keep: int) -> str:
     script = f"""umask 077; LC_ALL=C; export LC_ALL; least={max(max_size, 1)}; keep={keep}; failed=0
 STAMP={shlex.quote(STAMP)}
 {FILE_TOOLS}
+{DIGEST}
 {LATER}
 {JUDGING}
 {_CUT}

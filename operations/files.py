@@ -141,7 +141,7 @@ def _back_up(subject: str, path: str, form: str, judged: Judged, keep: int) -> G
         host.noop(f"{path} is valid")
         return
     _forget(CONFIG)
-    yield StringCommand(backup_script(path, form, judged.checksum, keep), _timeout=_PATIENCE)
+    yield StringCommand(backup_script(path, form, judged.digest, keep), _timeout=_PATIENCE)
     yield proof(host, subject, config_section(path, form), _not_backed_up, did="backed up", seconds=1)
 
 
@@ -165,7 +165,7 @@ def _restore(subject: str, path: str, form: str, judged: Judged) -> Generator[Py
     host.log(f"{path}: {judged.flaw}; its backup {valid} comes back")
     _forget(CONFIG)
     yield StringCommand(
-        restore_script(path, form, judged.checksum, valid, names[: names.index(valid)]), _timeout=_PATIENCE
+        restore_script(path, form, judged.digest, valid, names[: names.index(valid)]), _timeout=_PATIENCE
     )
     did = f"{PurePosixPath(path).name} came back from {valid.partition('-')[0]}, because {judged.flaw}"
     checked = proof(host, subject, content_section(path, form), lambda now: now.flaw, did=did, seconds=3)
