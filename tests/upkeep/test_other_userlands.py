@@ -56,7 +56,7 @@ _MORE_MAC_TOOLS = (
 
 def _macos(root: Path) -> PretendedHost:
     """BSD's `stat`, a `sync` without files, no `timeout`, no `fallocate`, no /proc."""
-    host = PretendedHost.build(root, (*_MAC_TOOLS, *_MORE_MAC_TOOLS, "tail", "tr", "uname", "xargs", "chown"))
+    host = PretendedHost.build(root, (*_MAC_TOOLS, *_MORE_MAC_TOOLS, "tail", "tr", "uname", "wc", "xargs", "chown"))
     host.tool(
         "stat",
         script="""[ "$1" = -f ] || { echo "stat: illegal option -- c" >&2; exit 1; }
