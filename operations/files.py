@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from pyinfra import host
@@ -78,7 +77,7 @@ def pruned(path: str, older_than: float | str = 7 * 86400) -> Generator[PyinfraC
     if not seen.count:
         host.noop(f"nothing is old at {path}")
         return
-    did = f"removed {seen.count} ({size(seen.size)})"
+    did = f"removed {seen.count} old ones, {size(seen.size)}"
     names = names_in_words(seen.names)
     host.log(f"{path}: {seen.count} to remove ({size(seen.size)}): {names}{' ..' * (seen.count > len(seen.names))}")
     _forget(PRUNABLE)
@@ -167,7 +166,7 @@ def _restore(subject: str, path: str, form: str, judged: Judged) -> Generator[Py
     yield StringCommand(
         restore_script(path, form, judged.digest, valid, names[: names.index(valid)]), _timeout=_PATIENCE
     )
-    did = f"{PurePosixPath(path).name} came back from {valid.partition('-')[0]}, because {judged.flaw}"
+    did = f"came back from its backup of {valid.partition('-')[0]}; what was found: {judged.flaw}"
     checked = proof(host, subject, content_section(path, form), lambda now: now.flaw, did=did, seconds=3)
     yield FunctionCommand(_prove_quietly, (checked,), {})
 
