@@ -17,9 +17,7 @@ _TOTAL = re.compile(r"^\s*Grand total\s+(?:\d+|-)\s+(\d+|-)\s+(?:\d+|-)\s+(?:\d+
 _SUMMARY = "--> Recovery summary:"
 _OF_HOST = re.compile(r"^(\[[^\]]+\])\s+(\S.*)$")
 # What the summary says of a host in which nothing failed.
-_GOOD = re.compile(
-    r"healthy, |\S+ restored in |\d+ found running and adopted|upkeep: |warning: |asleep, |nothing is "
-)
+_GOOD = re.compile(r"healthy, |\S+ restored in |\d+ found running and adopted|upkeep: |warning: |asleep, |nothing is ")
 # pyinfra's headlines, and its last word when nobody is left: neither is a reason.
 _HEADLINE = re.compile(r"^--> .*(?:\.\.\.|No hosts remaining!)$")
 

@@ -113,7 +113,7 @@ class Sshd(Observed):
     + port: the port that was asked
     + answering: whether an SSH banner came back
     + banner: such as ``SSH-2.0-OpenSSH_9.2p1``; "" when none came
-    + spoke: what a port said that took the connection and gave no banner, "" when it was silent; None when nobody took it
+    + spoke: what a port said that took the connection and gave no banner, "" when silent; None when nobody took it
     """
 
     port: int
