@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fleet.privileges import privilege_separation_folder
 from tests.fleet.sshd import SshHost
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
+from tests.recovery.playbook import on
 
 
 def test_wait_until_returns_the_value_and_gives_up_at_its_deadline() -> None:
@@ -154,3 +156,14 @@ def test_a_folder_that_was_there_before_stays(tmp_path: Path) -> None:
     with privilege_separation_folder(tmp_path):
         pass
     assert tmp_path.is_dir()
+
+
+def test_a_machines_folder_for_temporary_files_is_its_own(machine: Machine) -> None:
+    before = tempfile.tempdir
+    try:
+        tempfile.tempdir = None
+        with on(machine):
+            assert Path(tempfile.gettempdir()) == machine.root / "tmp"
+        assert Path(tempfile.gettempdir()) != machine.root / "tmp"
+    finally:
+        tempfile.tempdir = before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,7 +81,9 @@ def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3") -> Run:
 @contextmanager
 def on(machine: Machine) -> Iterator[None]:
     """Let pyinfra's local connector work on ``machine``."""
-    before, folder = dict(os.environ), Path.cwd()
+    before, folder, temporary = dict(os.environ), Path.cwd(), tempfile.tempdir
+    # Or the first to ask for it would make the machine's folder everybody's, for ever.
+    tempfile.tempdir = None
     os.environ.clear()
     os.environ.update(machine.environment)
     os.chdir(machine.home)
@@ -90,6 +93,7 @@ def on(machine: Machine) -> Iterator[None]:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(before)
+        tempfile.tempdir = temporary
 
 
 @contextmanager
