@@ -268,7 +268,7 @@ def from_line(line: str) -> Record | None:
         told = json.loads(line)
         kind = RECORDS[told.pop("table")]
         known = {each.name for each in fields(kind)}
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in known
         }
         return kind(**values)
