@@ -97,7 +97,7 @@ def parse_host(output: list[str]) -> state.Host:
             answers[section.title] = read_section(section, found)
         except ParseError as error:
             answers[section.title] = Unknown(str(error))
-    return _state(answers)
+    return state_of(answers)
 
 
 def observe(host: Host, spec: Spec) -> state.Host:
@@ -141,10 +141,10 @@ def _is_changing(seen: state.Host) -> bool:
 
 def _assemble(host: Host, sections: list[Section[Any]]) -> state.Host:
     answers = {section.title: ask(host, section) for section in sections}
-    return _state(answers)
+    return state_of(answers)
 
 
-def _state(answers: dict[str, Any]) -> state.Host:
+def state_of(answers: dict[str, Any]) -> state.Host:
     """A host's state from the answers by title; an ``Unknown`` becomes the reason for a None."""
     unknown = {title: each.reason for title, each in answers.items() if isinstance(each, Unknown)}
     values = {title: each for title, each in answers.items() if title not in unknown}

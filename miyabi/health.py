@@ -1,0 +1,181 @@
+"""How a host stands against its spec, in one record that travels as JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from miyabi import spec, state
+from miyabi.drift import Drift, DriftKind, Target, find_drift, reason_to_refuse
+from miyabi.match import SessionMatch, match_sessions
+from miyabi.records import UPKEEP
+from miyabi.state import Observed
+
+# What a supervised pane's drift makes of the agent in it.
+_AGENT_STATES: dict[DriftKind, str] = {"pane-dead": "dead", "pane-missing": "missing", "agent-exited": "exited"}
+
+# The kinds of what is found beside drifts of the tmux fleet. A warning is told, and nothing is done about it.
+FoundKind = Literal["upkeep", "warning", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Observed):
+    """One thing that is not as the spec wants it, or that nobody could tell.
+
+    + target: as ``miyabi.drift.Target`` is written, or an upkeep subject such as ``server mcp``
+    + kind: a drift's kind; ``upkeep``, ``warning`` or ``unknown`` for a subject of upkeep
+    + level: ``L1`` to ``L4``, or ``upkeep``
+    + reason: the evidence, in words
+    """
+
+    target: str
+    kind: str
+    level: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers(Observed):
+    """What is counted and measured of a host; None is unknown.
+
+    + disk_used, memory_available: in percent
+    + load: over one minute
+    + agents: the state of each supervised pane by its target: ``running``, ``dead``, ``exited`` or ``missing``
+    """
+
+    boot_id: str | None = None
+    uptime: float | None = None
+    disk_used: float | None = None
+    memory_available: float | None = None
+    load: float | None = None
+    sessions: int | None = None
+    windows: int | None = None
+    panes: int | None = None
+    agents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHealth(Observed):
+    """How a host stands.
+
+    + health: ``healthy``, ``drift``, or ``unknown`` when nothing wrong was seen, but not everything could be
+    + reason: why it is not healthy, in words
+    + drifts: what a recovery would want to repair
+    + warnings: what is told and left alone
+    + unknown: what could not be told
+    + watched: sessions that a human looks at, with the last key as seconds since the epoch (None is not known)
+    """
+
+    health: Literal["healthy", "drift", "unknown"]
+    reason: str = ""
+    drifts: tuple[Found, ...] = ()
+    warnings: tuple[Found, ...] = ()
+    unknown: tuple[Found, ...] = ()
+    observation: Numbers = field(default_factory=Numbers)
+    watched: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()) -> FleetHealth:
+    """How a host stands against its spec.
+
+    + upkeep: what was found of the subjects that are no part of the tmux fleet
+    """
+    refused = reason_to_refuse(wanted, seen)
+    matches = match_sessions(wanted, seen.tmux, seen.processes) if seen.tmux and refused is None else ()
+    fleet = find_drift(matches, seen)
+    told = [*(found_of(drift) for drift in fleet), *upkeep]
+    drifts = tuple(each for each in told if each.kind not in {"warning", "unknown"})
+    unknown = tuple(each for each in told if each.kind == "unknown")
+    if refused is not None:
+        unknown = (Found("", "unknown", "L1", refused), *unknown)
+    health: Literal["healthy", "drift", "unknown"] = "drift" if drifts else "unknown" if unknown else "healthy"
+    return FleetHealth(
+        health=health,
+        reason="; ".join(f"{each.target} {each.reason}".strip() for each in (drifts or unknown)),
+        drifts=drifts,
+        warnings=tuple(each for each in told if each.kind == "warning"),
+        unknown=unknown,
+        observation=numbers_of(seen, agents_of(matches, fleet)),
+        watched=watched(seen),
+    )
+
+
+def found_of(drift: Drift) -> Found:
+    """A drift as it is told."""
+    return Found(str(drift.target), drift.kind, drift.level.name, drift.reason)
+
+
+def numbers_of(seen: state.Host, agents: Mapping[str, str] | None = None) -> Numbers:
+    """What is counted and measured of a host."""
+    sessions = seen.tmux.sessions if seen.tmux else ()
+    windows = [window for session in sessions for window in session.windows]
+    return Numbers(
+        boot_id=seen.boot.boot_id if seen.boot else None,
+        uptime=seen.boot.uptime if seen.boot else None,
+        disk_used=round(seen.disk.used_percent, 1) if seen.disk else None,
+        memory_available=round(seen.memory.available_percent, 1) if seen.memory else None,
+        load=seen.load.one if seen.load else None,
+        sessions=len(sessions) if seen.tmux else None,
+        windows=len(windows) if seen.tmux else None,
+        panes=sum(len(window.panes) for window in windows) if seen.tmux else None,
+        agents=dict(agents or {}),
+    )
+
+
+def agents_of(matches: Iterable[SessionMatch], drifts: Iterable[Drift]) -> dict[str, str]:
+    """The state of each supervised pane, by its target."""
+    by_target = {drift.target: drift.kind for drift in drifts}
+    return dict(_agents(matches, by_target))
+
+
+def _agents(matches: Iterable[SessionMatch], drifts: Mapping[Target, DriftKind]) -> Iterator[tuple[str, str]]:
+    for session in matches:
+        for window in session.windows:
+            for pane in window.panes:
+                if not pane.pane.supervised:
+                    continue
+                target = Target(session.session.session_name, window.window.name, pane.pane.name)
+                kind = drifts.get(target)
+                if pane.seen is None:
+                    yield str(target), "missing"
+                elif kind in _AGENT_STATES:
+                    yield str(target), _AGENT_STATES[kind]
+                else:
+                    yield str(target), "dead" if pane.seen.dead else "running"
+
+
+def watched(seen: state.Host) -> dict[str, float | None]:
+    """The sessions that a human looks at, by the spec's name where they have one, else by tmux's."""
+    sessions = seen.tmux.sessions if seen.tmux else ()
+    return {session.name or session.session_name: None for session in sessions if session.attached}
+
+
+def upkeep_found(subject: str, reason: str) -> Found:
+    """Something of upkeep that a recovery would repair, or fail the host for."""
+    return Found(subject, "upkeep", UPKEEP, reason)
+
+
+def warning_found(subject: str, reason: str) -> Found:
+    """Something of upkeep that is told and left alone."""
+    return Found(subject, "warning", UPKEEP, reason)
+
+
+def unknown_found(subject: str, reason: str) -> Found:
+    """A subject of upkeep that could not be told."""
+    return Found(subject, "unknown", UPKEEP, reason)
+
+
+def health_from_json(told: Any) -> FleetHealth:
+    """The record of what a fact answered. Raises ``ValueError`` when it is none."""
+    try:
+        kinds = {name: tuple(Found(**each) for each in told[name]) for name in ("drifts", "warnings", "unknown")}
+        return FleetHealth(
+            health=told["health"],
+            reason=told["reason"],
+            observation=Numbers(**told["observation"]),
+            watched=dict(told["watched"]),
+            **kinds,
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is no answer of facts.fleet_health.Drifts: {error!r}") from None
