@@ -171,7 +171,8 @@ class IncidentChanged(Record):
     + host, target: what it is about; a target of "" is the whole host, a host of "" the whole fleet
     + kind: such as ``not-restored``, ``held``, ``unreachable``, ``storm``, ``threshold``, ``channel``,
       ``emergency-stop``
-    + opened_at, told_at: seconds since the epoch
+    + opened_at, told_at: seconds since the epoch; one whose ``told_at`` is its ``at`` is told, the others are silent
+    + told_severity: the highest that was told since the last reminder; None is ``severity``
     + healthy_since: since when all is well again, while it is still open
     """
 
@@ -189,6 +190,7 @@ class IncidentChanged(Record):
     told_at: float
     healthy_since: float | None = None
     covers: tuple[str, ...] = ()
+    told_severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
