@@ -5,7 +5,10 @@ MiyabiError
 ├── InventoryError   a host, or its data, is not usable: which one, and what to add
 ├── SnapshotError    a snapshot cannot be read, written or found: which one, and what to do
 ├── AdoptError       a session cannot be written as a spec: why, and what to do
+├── TargetError      a target is none, or several: what was meant, and what there is
 ├── RunError         a run of pyinfra failed: on which host, and what it said
+├── HistoryError     the history cannot be opened, read or written: why, and what to do
+├── PauseError       the pauses cannot be read or changed: why, and what to do
 └── ParseError       a section of a probe is not what its parser expects: the state is unknown
 """
 
@@ -67,8 +70,20 @@ class AdoptError(MiyabiError):
     """A session cannot be written as a spec."""
 
 
+class TargetError(MiyabiError):
+    """What a human named is no target of the fleet, or several."""
+
+
 class RunError(MiyabiError):
     """A run of pyinfra failed."""
+
+
+class HistoryError(MiyabiError):
+    """The history cannot be opened, read or written."""
+
+
+class PauseError(MiyabiError):
+    """The pauses that people have set cannot be read or changed."""
 
 
 class ParseError(MiyabiError):

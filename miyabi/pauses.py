@@ -1,0 +1,153 @@
+"""Who wants to be left alone: the pauses that people have set, in one file in the memory's folder.
+
+A pause that cannot be read is an error, never none: what a human has asked for is not forgotten silently.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from miyabi.errors import PauseError
+from miyabi.gate import Pause
+from miyabi.journal import make_folder
+
+PAUSES = "pauses.json"
+
+_LOCK = "pauses.lock"
+# Seconds to wait for another process that changes them.
+_PATIENCE = 2.0
+_POLL = 0.01
+
+
+def read_pauses(folder: Path, now: float) -> tuple[Pause, ...]:
+    """The pauses that are in force; past ones are left out.
+
+    + folder: of the memory
+    + now: seconds since the epoch
+
+    Raises ``PauseError`` when the file cannot be read, or makes no sense.
+    """
+    return tuple(pause for pause in _read(folder / PAUSES) if pause.until > now)
+
+
+def add_pause(folder: Path, pause: Pause) -> None:
+    """Add a pause; it replaces an earlier one of the same host and target.
+
+    Raises ``PauseError`` when it cannot be kept.
+    """
+    if not (isfinite(pause.until) and isfinite(pause.since)):
+        raise PauseError(f"a pause needs an end: until {pause.until}")
+
+    def added(pauses: tuple[Pause, ...]) -> tuple[Pause, ...]:
+        others = (each for each in pauses if not _is_about(each, pause.host, pause.target) and each.until > pause.since)
+        return (*others, pause)
+
+    _change(folder, added)
+
+
+def clear_pauses(folder: Path, host: str, target: str) -> tuple[Pause, ...]:
+    """Take back what was paused under exactly this host and target, and return it; ``()`` when there was nothing.
+
+    + host: "" is the whole fleet
+    + target: "" is the whole host
+
+    Raises ``PauseError`` when they cannot be read or changed.
+    """
+    cleared: list[Pause] = []
+
+    def without(pauses: tuple[Pause, ...]) -> tuple[Pause, ...]:
+        cleared.extend(each for each in pauses if _is_about(each, host, target))
+        return tuple(each for each in pauses if not _is_about(each, host, target))
+
+    _change(folder, without)
+    return tuple(cleared)
+
+
+def _is_about(pause: Pause, host: str, target: str) -> bool:
+    return (pause.host, pause.target) == (host, target)
+
+
+def _read(path: Path) -> tuple[Pause, ...]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise PauseError(f"{path}: the pauses cannot be read: {error.strerror}; {_remedy(path)}") from None
+    try:
+        return tuple(_pause(each) for each in json.loads(content)["pauses"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PauseError(f"{path}: the pauses make no sense ({error}); {_remedy(path)}") from None
+
+
+def _remedy(path: Path) -> str:
+    return f"repair the file, or remove it (`rm '{path}'`) and pause again what has to be"
+
+
+def _pause(told: dict[str, Any]) -> Pause:
+    """A pause of the file; what it says beside is of a later version, and changes nothing that is known here."""
+    pause = Pause(told["host"], told["target"], float(told["until"]), told["reason"], float(told["since"]))
+    if not all(isinstance(text, str) for text in (pause.host, pause.target, pause.reason)):
+        raise TypeError("host, target and reason are text")
+    if not isfinite(pause.until):
+        raise ValueError("a pause without an end")
+    return pause
+
+
+def _change(folder: Path, change: Callable[[tuple[Pause, ...]], Iterable[Pause]]) -> None:
+    path = folder / PAUSES
+    try:
+        make_folder(folder)
+        with _alone(folder / _LOCK):
+            before = _read(path)
+            after = tuple(change(before))
+            if after != before:
+                _replace(path, json.dumps({"pauses": [asdict(pause) for pause in after]}, indent=1))
+    except OSError as error:
+        raise PauseError(f"{error.filename or path}: the pauses cannot be changed: {error.strerror}") from None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Be the only one who changes them. Raises ``TimeoutError`` when somebody else stays too long."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    give_up = time.monotonic() + _PATIENCE
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= give_up:
+                    raise TimeoutError(
+                        None, f"another process has been changing them for {_PATIENCE:g} s", str(path)
+                    ) from None
+                time.sleep(_POLL)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a new file in the place of the old one at once; a full disk or a kill leaves the old one."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
