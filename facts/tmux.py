@@ -15,7 +15,7 @@ from facts.processes import processes_section
 from miyabi.errors import ParseError
 from miyabi.processes import descendants
 from miyabi.state import Tmux
-from miyabi.tmux_listing import COMMAND_FORMAT, PANE_FORMAT, PATH_FORMAT, SESSION_FORMAT, parse_listing
+from miyabi.tmux_listing import CLIENT_FORMAT, COMMAND_FORMAT, PANE_FORMAT, PATH_FORMAT, SESSION_FORMAT, parse_listing
 
 
 def tmux_section(socket_name: str | None = None) -> Section[Tmux]:
@@ -32,12 +32,14 @@ def tmux_section(socket_name: str | None = None) -> Section[Tmux]:
         [
             f"list-sessions -F {shlex.quote(SESSION_FORMAT)}",
             *(f"list-panes -a -F {shlex.quote(each)}" for each in (PANE_FORMAT, PATH_FORMAT, COMMAND_FORMAT)),
+            f"list-clients -F {shlex.quote(CLIENT_FORMAT)}",
         ]
     )
     script = rf"""command -v tmux >/dev/null || {{ echo 'tmux is not installed on this host: install it'; exit 127; }}
 if command -v base64 >/dev/null; then encoded() {{ echo base64; base64; }}; else encoded() {{ echo plain; cat; }}; fi
 {{ bounded {COMMAND_TIMEOUT} tmux -u{socket} {listing} 2>&1; code=$?
-[ "$code" -eq 0 ] || tmux -V 2>&1; printf '\nexit %s %s\n' "$code" "$$"; }} | sed "/^exit [0-9]* $$\$/q" | encoded"""
+[ "$code" -eq 0 ] || tmux -V 2>&1; printf '\nexit %s %s %s\n' "$code" "$$" "$(date +%s)"; }} |
+sed "/^exit [0-9]* $$ /q" | encoded"""
     return Section("tmux", script, _parse)
 
 

@@ -85,6 +85,14 @@ class Session(Observed):
 
 
 @dataclass(frozen=True, slots=True)
+class Client(Observed):
+    """Somebody who is attached: the window that is shown, and the seconds since the last key."""
+
+    window_id: str
+    idle: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tmux(Observed):
     """One tmux server.
 
@@ -95,6 +103,7 @@ class Tmux(Observed):
     version: str
     running: bool
     sessions: tuple[Session, ...] = ()
+    clients: tuple[Client, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from miyabi.errors import ParseError
-from miyabi.state import Pane, Session, Tmux, Window
+from miyabi.state import Client, Pane, Session, Tmux, Window
 
 OLDEST = "3.2a"
 
@@ -44,12 +44,14 @@ PANE_FORMAT = "|".join(
 )
 PATH_FORMAT = "D #{pane_id} #{n:pane_current_path} #{pane_current_path}"
 COMMAND_FORMAT = "C #{pane_id} #{n:pane_current_command} #{pane_current_command}"
+# The window is the one that the client shows.
+CLIENT_FORMAT = "K|#{client_activity}|#{window_id}"
 
 # tmux's own words for "nobody is there", on every platform. Anything else that fails is unknown, not absent.
 _ABSENT = re.compile(
     r"no server running on |error connecting to .*\((?:No such file or directory|Connection refused)\)|no sessions"
 )
-_END = re.compile(r"exit (\d+) \d+")
+_END = re.compile(r"exit (\d+) \d+(?: (\d+))?")
 _VERSION = re.compile(r"(\d+)\.(\d+)([a-z]?)")
 
 
@@ -62,7 +64,8 @@ def version_key(version: str) -> tuple[int, int, str] | None:
 def parse_listing(text: str) -> Tmux:
     """Parse what the tmux section of the probe printed.
 
-    + text: the listing, and in its last line ``exit N PID``; when N is not 0, the line before it is ``tmux -V``'s
+    + text: the listing, and in its last line ``exit N PID SECONDS``, with the host's clock; when N is not 0, the line
+      before it is ``tmux -V``'s
 
     Raises ``ParseError`` when the answer is neither a listing nor a clear "no server".
     """
@@ -73,9 +76,10 @@ def parse_listing(text: str) -> Tmux:
         raise ParseError("the tmux server does not answer")
     if end[1] != "0":
         return _without_server(body)
-    sessions, version = _sessions(list(_records(body)))
+    records = list(_records(body))
+    sessions, version = _sessions(records)
     _refuse_old(version)
-    return Tmux(version=version, running=True, sessions=sessions)
+    return Tmux(version=version, running=True, sessions=sessions, clients=_clients(records, end[2]))
 
 
 def _without_server(body: str) -> Tmux:
@@ -103,6 +107,8 @@ def _records(body: str) -> Iterator[list[str]]:
             texts = len(_SESSION_TEXTS if line[0] == "S" else _PANE_TEXTS)
             # Only the texts are encoded: a pane's id is %N itself.
             yield fields[:-texts] + [unquote(text) for text in fields[-texts:]]
+        elif line.startswith("K|"):
+            yield line.split("|")
         elif line.startswith(("D ", "C ")):
             kind, pane_id, length, value = line.split(" ", 3)
             while len(value.encode(errors="surrogateescape")) < int(length):
@@ -144,6 +150,12 @@ def _sessions(records: list[list[str]]) -> tuple[tuple[Session, ...], str]:
                 )
             )
     return tuple(found), version
+
+
+def _clients(records: list[list[str]], now: str | None) -> tuple[Client, ...]:
+    """Who looks at which window; without the host's clock nobody knows since when a client is idle."""
+    found = [record for record in records if record[0] == "K" and record[1].isdigit()]
+    return tuple(Client(record[2], max(0, int(now) - int(record[1]))) for record in found) if now else ()
 
 
 def _window(record: list[str]) -> Window:

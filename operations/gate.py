@@ -1,0 +1,203 @@
+"""The gate in a run: nothing that an operation yields reaches a host before the gate was asked.
+
+Every operation of this package is made by ``operation`` from here. It counts as having passed when ``ask_gate`` allowed
+it something; commands that it yields without are replaced by a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, cast
+
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand, operation as pyinfra_operation
+
+from facts.host_spec import host_spec
+from miyabi.errors import MiyabiError
+from miyabi.gate import Decision, Does, Fleet, Request, TargetHistory, Try, decide
+from miyabi.gate_rules import Rules
+from miyabi.records import UPKEEP, Decided
+from operations.memory import Memory, is_emergency_stop, memory_of, now, pauses
+from operations.refusal import refusal, refuse
+from operations.storms import storms_of
+from operations.upkeep import note
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+    from pyinfra.api.command import PyinfraCommand
+    from pyinfra.api.operation import PyinfraOperation
+
+P = ParamSpec("P")
+
+_PASSED = "miyabi_passed"
+
+# What only tells, or gives things their names, needs no memory: it is neither counted nor held back by what was before.
+_COUNTED: frozenset[Does] = frozenset({"restore", "interrupt", "reboot"})
+
+
+def operation(
+    *, is_idempotent: bool = True, idempotent_notice: str | None = None
+) -> Callable[[Callable[P, Generator[PyinfraCommand]]], PyinfraOperation[P]]:
+    """The same as pyinfra's ``operation``, for one that acts only through the gate."""
+
+    def decorate(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperation[P]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand]:
+            return _guarded(function(*args, **kwargs), function.__name__)
+
+        return cast(
+            "PyinfraOperation[P]",
+            pyinfra_operation(is_idempotent=is_idempotent, idempotent_notice=idempotent_notice)(guarded),
+        )
+
+    return decorate
+
+
+def _guarded(commands: Generator[PyinfraCommand], name: str) -> Generator[PyinfraCommand]:
+    """The commands, as long as the gate was asked before each; an operation inside of another asks for itself."""
+    passed = False
+    while True:
+        outer = host.connector_data.get(_PASSED, False)
+        host.connector_data[_PASSED] = passed
+        try:
+            command = next(commands, None)
+            passed = host.connector_data[_PASSED]
+        finally:
+            host.connector_data[_PASSED] = outer
+        if command is None:
+            return
+        if not passed and not (isinstance(command, FunctionCommand) and command.function is refuse):
+            commands.close()
+            yield refusal(f"{name} would act without having asked the gate: nothing is done; please report this")
+            return
+        yield command
+
+
+def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
+    """What the gate says to each of ``requests``, in their order; what is allowed is written down before it is done.
+
+    While pyinfra only asks whether anything would change, nothing is written.
+    """
+    asked = tuple(requests)
+    if not asked:
+        return ()
+    memory = memory_of(target.state)
+    counted = [request for request in asked if request.does in _COUNTED]
+    trouble = None
+    try:
+        fleet = _fleet(memory, target, counted=bool(counted))
+    except MiyabiError as error:
+        # Somebody may have asked to be left alone, and it cannot be read who.
+        fleet, trouble = Fleet(), str(error)
+    known = memory.histories(target.name, [request.target for request in counted]) if counted else {}
+    rules = rules_of(target)
+    decisions = []
+    for request in asked:
+        judged = replace(request, unknown=request.unknown or trouble)
+        decision = decide(judged, known.get(request.target, TargetHistory()), fleet, rules, now())
+        decisions.append(decision)
+        if target.state.is_executing and request.does != "tell":
+            _write(memory, request, decision)
+        if decision.allowed:
+            target.connector_data[_PASSED] = True
+    return tuple(decisions)
+
+
+def permission(
+    target: Host, subject: str, does: Does, damage: str, *, cause: str = "unknown"
+) -> Generator[PyinfraCommand, None, bool]:
+    """Whether something of upkeep may be done now; when not, the operation ends with the reason.
+
+    + subject: what is wrong
+    + does: what would be done, as in ``miyabi.gate.Request``
+    + damage: what is wrong with it, in words
+
+    **Example:**
+
+    .. code:: python
+
+        if not (yield from permission(host, "sshd", "restore", "nobody answers on port 22")):
+            return
+    """
+    [decision] = ask_gate(
+        target, [Request(host=target.name, target=subject, does=does, cause=cause, disturbs=does == "interrupt")]
+    )
+    if decision.allowed:
+        return True
+    words = f"{damage}; {held_in_words(decision)}"
+    if decision.rule == "pause":
+        note(target, subject, "warning", words)
+        target.log_styled(f"{subject}: {words}", fg="yellow", log_func=logger.warning)
+        target.noop(f"{subject}: {held_in_words(decision)}")
+    else:
+        note(target, subject, "failed", words)
+        yield refusal(f"{subject}: {words}")
+    return False
+
+
+def may_tell(target: Host) -> None:
+    """Let the operation say something to a human, which changes nothing."""
+    ask_gate(target, [Request(host=target.name, target="", does="tell")])
+
+
+def held_in_words(decision: Decision) -> str:
+    """That the gate holds something, why, and until when."""
+    until = datetime.fromtimestamp(decision.again_at or 0).astimezone().strftime("%H:%M:%S")
+    return f"held: {decision.reason} (looked at again from {until})"
+
+
+def rules_of(target: Host) -> Rules:
+    """What a host's spec says of the gate; the defaults where it has none."""
+    try:
+        return host_spec(target).gate
+    except (MiyabiError, AttributeError):
+        # Operations are for hosts without a spec, too.
+        return Rules()
+
+
+def _fleet(memory: Memory, target: Host, *, counted: bool) -> Fleet:
+    """What the gate must know of the fleet; what is not counted asks no history."""
+    asked = pauses(memory, target)
+    stops = [pause.until for pause in asked if is_emergency_stop(pause)]
+    fleet = Fleet(
+        hosts=len(list(target.state.inventory)),
+        pauses=tuple(pause for pause in asked if not is_emergency_stop(pause)),
+        stopped_until=max(stops, default=None),
+        rules=memory.file.rules,
+    )
+    if not counted:
+        return fleet
+    return replace(
+        fleet,
+        disturbed=frozenset(memory.disturbed),
+        leases=memory.lease(target.name) if target.state.is_executing else {},
+        storms=storms_of(memory, target.state),
+        breakers=memory.ask_history(lambda history: history.breakers(), {}),
+    )
+
+
+def _write(memory: Memory, request: Request, decision: Decision) -> None:
+    """Keep what was decided; an allowed try is one from now on, whatever comes of it."""
+    level = request.level.name if request.level else UPKEEP
+    if decision.allowed and request.does in _COUNTED:
+        memory.tries.setdefault((request.host, request.target), []).append(Try(now(), request.level))
+        if request.disturbs:
+            memory.disturbed.add(request.host)
+    memory.keep(
+        Decided(
+            **memory.common(),
+            host=request.host,
+            target=request.target,
+            does=request.does,
+            level=level,
+            allowed=decision.allowed,
+            rule=decision.rule,
+            reason=decision.reason,
+            again_at=decision.again_at,
+            climbing=request.climbing,
+            cause=request.cause,
+        )
+    )

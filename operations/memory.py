@@ -1,0 +1,231 @@
+"""What one run remembers, and what is remembered of earlier ones: the way to journal, history and pauses."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pyinfra import logger
+
+from facts.host_spec import host_spec
+from miyabi.drift import Target
+from miyabi.errors import MiyabiError
+from miyabi.fleet_file import history_address, read_fleet_file
+from miyabi.gate import Pause, TargetHistory, Try
+from miyabi.gate_rules import FleetFile
+from miyabi.journal import append
+from miyabi.presence import state_directory
+from miyabi.records import Record, RunStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyinfra.api import Host, State
+
+    from miyabi.history import History
+
+T = TypeVar("T")
+
+FLEET_FILE = Path(__file__).resolve().parent.parent / "inventory" / "fleet.yaml"
+
+_MEMORY = "miyabi_memory"
+
+# The names of a run's records go on counting, whoever writes them.
+_EVENTS = count(1)
+
+
+def now() -> float:
+    """The time by which everything in a run is judged, in seconds since the epoch."""
+    return time.time()
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one run of pyinfra remembers.
+
+    + run: its name for ever
+    + folder: where journal, history and pauses are
+    + file: what the fleet's file says
+    + holder: who this is, for leases
+    + tries: what this run itself was allowed to do so far, for when there is no history to ask
+    + damage: what is wrong on each host, with its cause, as far as this run has looked
+    + disturbed: hosts on which this run disturbs something that lives
+    + leased: hosts whose lease this run has
+    + told: troubles that were said, as each is said once
+    """
+
+    run: str
+    folder: Path
+    file: FleetFile
+    holder: str
+    started: float
+    tries: dict[tuple[str, str], list[Try]] = field(default_factory=dict)
+    damage: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    disturbed: set[str] = field(default_factory=set)
+    leased: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    history: History | None = None
+    is_opened: bool = False
+    is_announced: bool = False
+    command: str = ""
+
+    def event(self) -> str:
+        """A new record's name for ever."""
+        return f"{self.run}.{next(_EVENTS)}"
+
+    def common(self) -> dict[str, Any]:
+        """What all records that are made now have in common."""
+        return {"event": self.event(), "run": self.run, "at": now()}
+
+    def keep(self, *records: Record) -> None:
+        """Write records to the journal; that it cannot be written is said once, and stops nothing."""
+        new = list(records)
+        if not self.is_announced:
+            self.is_announced = True
+            new.insert(
+                0,
+                RunStarted(
+                    event=self.event(), run=self.run, at=self.started, command=self.command, controller=self.holder
+                ),
+            )
+        try:
+            append(self.folder, new)
+        except OSError as error:
+            where = error.filename or self.folder
+            self.say_once(f"{where}: nothing can be remembered ({error.strerror}); the run goes on without")
+
+    def say_once(self, words: str) -> None:
+        """Log a trouble with the memory, unless this run has said it already."""
+        if words not in self.told:
+            self.told.add(words)
+            logger.warning(f"--> {words}")
+
+    def ask_history(self, question: Callable[[History], T], otherwise: T) -> T:
+        """What the history answers; ``otherwise`` when it cannot be asked, which is said once."""
+        if not self.is_opened:
+            self.is_opened = True
+            # Dear to import: only a run that has something to ask pays for it.
+            from miyabi.history import open_history  # noqa: PLC0415
+
+            try:
+                address = history_address(self.file, os.environ)
+                self.history = open_history(self.folder, address, now=now())
+            except MiyabiError as error:
+                self.say_once(f"the history cannot be asked, the run goes on without it: {error}")
+        if self.history is None:
+            return otherwise
+        try:
+            return question(self.history)
+        except MiyabiError as error:
+            self.history = None
+            self.say_once(f"the history cannot be asked any more, the run goes on without it: {error}")
+            return otherwise
+
+    def histories(self, host: str, targets: Iterable[str]) -> dict[str, TargetHistory]:
+        """What is remembered of some targets of a host."""
+        wanted = tuple(dict.fromkeys(targets))
+
+        def asked(history: History) -> dict[str, TargetHistory]:
+            history.take_in()
+            return history.target_histories(host, wanted, now())
+
+        known = self.ask_history(asked, {})
+        return {target: self._with_own_tries(host, target, known.get(target)) for target in wanted}
+
+    def _with_own_tries(self, host: str, target: str, known: TargetHistory | None) -> TargetHistory:
+        """A history with this run's own tries, should they not have come into it."""
+        own = self.tries.get((host, target), [])
+        if known is None:
+            return TargetHistory(tries=tuple(own))
+        latest = known.tries[-1].at if known.tries else 0.0
+        missing = tuple(each for each in own if each.at > latest)
+        return replace(known, tries=(*known.tries, *missing)) if missing else known
+
+    def lease(self, host: str) -> Mapping[str, tuple[str, float]]:
+        """Take the lease of a host, or tell who has it."""
+        other = self.ask_history(
+            lambda history: history.take_lease(host, self.holder, now() + self.file.rules.lease, now()), None
+        )
+        if other is not None:
+            return {host: other}
+        self.leased.add(host)
+        return {}
+
+    def let_go(self) -> None:
+        """Give all leases back, and close the history."""
+        for host in sorted(self.leased):
+            self.ask_history(lambda history, host=host: history.release_lease(host, self.holder), None)  # type: ignore[misc]
+        self.leased.clear()
+        if self.history is not None:
+            self.history.close()
+            self.history = None
+
+
+def memory_of(state: State) -> Memory:
+    """The memory of a run of pyinfra. Raises ``SpecError`` when the fleet's file is wrong."""
+    known = getattr(state, _MEMORY, None)
+    if isinstance(known, Memory):
+        return known
+    file = read_fleet_file(fleet_file(state))
+    folder = Path(file.state).expanduser() if file.state else state_directory()
+    started = now()
+    stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%S")
+    run = os.environ.get("MIYABI_RUN") or f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
+    memory = Memory(run, folder, file, f"{socket.gethostname()}:{os.getpid()}", started, command=_command())
+    setattr(state, _MEMORY, memory)
+    return memory
+
+
+def fleet_file(state: State) -> Path:
+    """Where the fleet's rules are: the file that a host's data names, or the inventory's own."""
+    for host in state.inventory:
+        named = host.data.get("fleet")
+        if named:
+            return Path(str(named)).expanduser()
+    return FLEET_FILE
+
+
+def _command() -> str:
+    """What was asked of pyinfra, in short."""
+    deploys = [word for word in sys.argv[1:] if word.endswith(".py") and "deploys" in word]
+    return " ".join(deploys) or " ".join(sys.argv[1:3])
+
+
+EMERGENCY_STOP = "emergency stop"
+
+
+def is_emergency_stop(pause: Pause) -> bool:
+    """Whether a pause is the emergency stop of everything, and no human's wish."""
+    return not pause.host and pause.reason.startswith(EMERGENCY_STOP)
+
+
+def pauses(memory: Memory, host: Host) -> tuple[Pause, ...]:
+    """Who wants to be left alone. Raises ``MiyabiError`` when that cannot be told."""
+    from miyabi.pauses import read_pauses  # noqa: PLC0415 - only who wants to act asks
+
+    return (*read_pauses(memory.folder, now()), *_of_spec(host))
+
+
+def _of_spec(host: Host) -> tuple[Pause, ...]:
+    with suppress(MiyabiError, AttributeError):
+        wanted = host_spec(host)
+        until = now() + 3600
+        named = [("", wanted.maintenance)]
+        for session in wanted.sessions:
+            named.append((session.session_name, session.maintenance))
+            named += [
+                (str(Target(session.session_name, window.name, pane.name)), pane.maintenance)
+                for window in session.windows
+                for pane in window.panes
+            ]
+        return tuple(Pause(host.name, target, until, reason) for target, reason in named if reason is not None)
+    return ()
