@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from errno import EPIPE
 from importlib import import_module
@@ -22,6 +22,7 @@ from miyabi.spec import Spec
 from miyabi.spec_file import SUFFIXES, known_specs, load_spec, resolve_spec
 
 _SPECS = Path("inventory") / "specs"
+_FLEET = Path("inventory") / "fleet.yaml"
 
 
 # Commands of their own modules, each imported when it is asked for.
@@ -81,20 +82,22 @@ def spec() -> None:
 def check(files: tuple[str, ...]) -> None:
     """Say whether specs are right, and everything that is wrong with them.
 
-    Without FILE every spec in inventory/specs is checked. Exit code: 0 when all are right, 1 when one is not.
+    Without FILE every spec in inventory/specs is checked, and inventory/fleet.yaml. Exit code: 0 when all are right, 1
+    when one is not.
     """
-    paths = list(files) or [str(path) for path in _all_specs()]
+    specs = _all_specs()
+    paths = list(files) or [str(path) for path in [*specs, *_OTHERS] if path in specs or path.is_file()]
     if not paths:
         raise click.UsageError(f"{_SPECS} holds no spec; name a FILE, or run this in a clone of the repository")
     bad = False
     for path in paths:
         try:
-            checked = load_spec(_named(path), base_directory="~")
+            good = _check(path)
         except SpecError as error:
             bad = True
             click.echo(str(error), err=True)
         else:
-            click.echo(f"ok  {path}  ({_size(checked)})")
+            click.echo(f"ok  {path}  ({good})")
     if bad:
         raise SystemExit(1)
 
@@ -126,6 +129,24 @@ def show(host: str, *, reveal: bool) -> None:
         raise click.ClickException(str(error)) from None
     mapping = spec_to_mapping(shown, reveal=reveal)
     click.echo(yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+def _check(path: str) -> str:
+    """What a file holds. Raises ``SpecError`` with everything that is wrong with it."""
+    if Path(path) in _OTHERS:
+        return _OTHERS[Path(path)]()
+    return _size(load_spec(_named(path), base_directory="~"))
+
+
+def _check_fleet() -> str:
+    from miyabi.fleet_file import read_fleet_file  # noqa: PLC0415 - see the module's docstring
+
+    read_fleet_file(_FLEET)
+    return "what holds for all hosts"
+
+
+# The files of the inventory that are no specs: how each is checked, and what it holds.
+_OTHERS: dict[Path, Callable[[], str]] = {_FLEET: _check_fleet}
 
 
 def _all_specs() -> list[Path]:

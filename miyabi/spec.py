@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from miyabi.gate_rules import Rules
 from miyabi.levels import DEFAULT_BUDGETS, Level
 
 RestartPolicy = Literal["always", "on-failure", "never"]
@@ -55,6 +56,7 @@ class Pane:
     + start_directory: may begin with ``~`` and hold ``$NAME``: both are the host's
     + environment: the pane's own, or else its window's
     + suppress_history: whether typed commands begin with a space, so that shells can leave them out of their history
+    + maintenance: why it is left alone; None is that it is not
     """
 
     name: str
@@ -66,6 +68,7 @@ class Pane:
     focus: bool = False
     restart: RestartPolicy = "never"
     agent: Agent | None = None
+    maintenance: str | None = None
 
     @property
     def supervised(self) -> bool:
@@ -98,6 +101,7 @@ class Session:
     """A tmux session that must exist.
 
     + before_script: run on the host before the session is created; its failure stops that session's creation
+    + maintenance: why it is left alone with all that is in it; None is that it is not
     """
 
     session_name: str
@@ -107,6 +111,7 @@ class Session:
     global_options: Pairs = ()
     before_script: str | None = None
     windows: tuple[Window, ...] = ()
+    maintenance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +298,8 @@ class Spec:
     + digest: a hash of that file, the same for the same content
     + availability: whether the host is always there, or comes and goes as a phone does
     + grace: seconds that the first run after an absence waits before it judges agents
+    + gate: what holds recoveries back
+    + maintenance: why the whole host is left alone; None is that it is not
     """
 
     source: str
@@ -310,3 +317,5 @@ class Spec:
     termux: Termux = field(default_factory=Termux)
     availability: Literal["always", "intermittent"] = "always"
     grace: float = 10.0
+    gate: Rules = field(default_factory=Rules)
+    maintenance: str | None = None

@@ -1,4 +1,4 @@
-"""Specs that were read before, kept as JSON: importing pydantic costs more than a whole run that changes nothing may.
+"""Files that were read before, kept as JSON: importing pydantic costs more than a whole run that changes nothing may.
 
 The cache is only a saving. Whatever is wrong with it (not writable, corrupt, somebody else's) costs time, never a run.
 """
@@ -8,20 +8,25 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from miyabi.spec import Spec
 from miyabi.spec_file import parse_spec, read_spec_file
 from miyabi.spec_json import spec_from_json, spec_to_json
+
+_Kept = TypeVar("_Kept")
 
 MOST_ENTRIES = 64
 _LARGEST_ENTRY = 16_000_000
 _ABANDONED_AFTER = 3600.0
 # What a spec is made by and of: when one of them changes, what was kept no longer counts.
 _SOURCES = (
+    "gate_rules",
     "levels",
     "pruning",
     "spec",
@@ -29,6 +34,7 @@ _SOURCES = (
     "spec_expand",
     "spec_file",
     "spec_found",
+    "spec_gate_schema",
     "spec_host_rules",
     "spec_host_schema",
     "spec_identity",
@@ -55,16 +61,46 @@ def cached_spec(path: Path, base_directory: str) -> Spec:
     """
     content = read_spec_file(path)
     file = str(path)
+    spec = cached(
+        content, _SPEC, lambda: parse_spec(file, content, base_directory=base_directory), given=base_directory
+    )
+    return spec if spec.source == file else replace(spec, source=file)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[_Kept]):
+    """A kind of file, and how what it says is kept.
+
+    + name: such as ``fleet``
+    + sources: the modules of ``miyabi`` that make it: when one of them changes, what was kept no longer counts
+    + from_json: raises ``ValueError`` for anything that ``to_json`` did not write
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    to_json: Callable[[_Kept], str]
+    from_json: Callable[[str], _Kept]
+
+
+_SPEC = Kind("spec", _SOURCES, spec_to_json, spec_from_json)
+
+
+def cached(content: bytes, kind: Kind[_Kept], parse: Callable[[], _Kept], *, given: str = "") -> _Kept:
+    """What was made of the same content before, or what ``parse`` makes of it now, which is kept.
+
+    + content: of the file
+    + parse: what it raises is the caller's; nothing is kept then
+    + given: what else the outcome depends on
+    """
     entry: Path | None = None
     with suppress(OSError, RuntimeError, ValueError):
-        entry = cache_directory() / f"{_key(content, base_directory)}.json"
-        spec = spec_from_json(_read(entry))
-        return spec if spec.source == file else replace(spec, source=file)
-    spec = parse_spec(file, content, base_directory=base_directory)
+        entry = cache_directory() / f"{_key(content, kind.name, given, sources=kind.sources)}.json"
+        return kind.from_json(_read(entry))
+    made = parse()
     if entry is not None:
         with suppress(OSError, ValueError):
-            _write(entry, spec_to_json(spec))
-    return spec
+            _write(entry, kind.to_json(made))
+    return made
 
 
 def cache_directory() -> Path:
@@ -73,12 +109,12 @@ def cache_directory() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "miyabi" / "specs"
 
 
-def _key(content: bytes, base_directory: str) -> str:
-    """A hash of everything that the spec depends on."""
+def _key(content: bytes, *given: str, sources: Iterable[str]) -> str:
+    """A hash of everything that an entry depends on."""
     key = sha256(sha256(content).digest())
-    key.update(base_directory.encode(errors="surrogateescape"))
+    key.update("\0".join(given).encode(errors="surrogateescape"))
     folder = os.path.dirname(__file__)  # noqa: PTH120 - this runs each time, and pathlib is ten times slower
-    for module in _SOURCES:
+    for module in sources:
         status = os.stat(f"{folder}/{module}.py")  # noqa: PTH116 - as above
         key.update(f"\0{module} {status.st_mtime_ns} {status.st_size}".encode())
     return key.hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from miyabi.levels import Level
 from miyabi.spec import Agent, Command, Pane, Recovery, Session, Spec, TmuxServer, Window
+from miyabi.spec_gate_schema import expand_gate
 from miyabi.spec_host_schema import RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
 from miyabi.spec_paths import dotted_pairs, joined, script_line
@@ -42,6 +43,8 @@ def expand_spec(model: SpecModel | WorkspaceModel, *, source: str, digest: str, 
         recovery=_recovery(model.recovery, base_directory),
         availability=model.availability,
         grace=model.grace,
+        gate=expand_gate(model.gate),
+        maintenance=model.maintenance,
         **expand_upkeep(model, base_directory),
     )
 
@@ -61,6 +64,7 @@ def _session(model: SessionModel, base_directory: str) -> Session:
             _window(window, name, model, base_directory, focus=position == focused)
             for position, (window, name) in enumerate(zip(model.windows, names, strict=True))
         ),
+        maintenance=model.maintenance,
     )
 
 
@@ -109,6 +113,7 @@ def _pane(name: str, around: _Around, base_directory: str, *, shell: str | None,
         focus=focus,
         restart=pane.restart if "restart" in pane.model_fields_set or pane.agent is None else "on-failure",
         agent=None if pane.agent is None else Agent(pane.agent.role, pane.agent.resume, pane.agent.stall_after),
+        maintenance=pane.maintenance,
     )
 
 

@@ -70,7 +70,7 @@ def parse_spec(file: str, content: bytes, *, base_directory: str) -> Spec:
     from miyabi.spec_expand import expand_spec  # noqa: PLC0415 - see the module's docstring
     from miyabi.spec_problems import read_model  # noqa: PLC0415
 
-    model = read_model(_printable(file), _text(file, content))
+    model = read_model(_printable(file), file_text(file, content))
     return expand_spec(model, source=file, digest=sha256(content).hexdigest(), base_directory=base_directory)
 
 
@@ -113,7 +113,11 @@ def _printable(file: str) -> str:
     return file if file.isprintable() else ascii(file)
 
 
-def _text(file: str, content: bytes) -> str:
+def file_text(file: str, content: bytes) -> str:
+    """The text of a file, as its reader takes it. Raises ``SpecError`` when it is not UTF-8.
+
+    + file: its path, to be named in the problem
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from miyabi.gate_rules import Rules
 from miyabi.pruning import is_broad
 from miyabi.spec import DiskLimit, MemoryLimit, ProcessLimit
 from miyabi.spec_document import Document, nearest, shown
 from miyabi.spec_found import Broken, Found, repeated
-from miyabi.units import parse_percentage
+from miyabi.units import parse_duration, parse_percentage
 
 
 def _server_names(document: Document, root: Found, _: list[Found]) -> Broken:
@@ -98,6 +99,40 @@ def _process_thresholds(_: Document, root: Found, __: list[Found]) -> Broken:
         yield processes.place, f"found warning {warning} above critical {critical}", "a warning at or below critical"
 
 
+def _gate(_: Document, root: Found, __: list[Found]) -> Broken:
+    gate = root.child("gate")
+    if gate is None:
+        return
+    rules = Rules()
+    backoff, flapping, confirm = (gate.child(key) for key in ("backoff", "flapping", "confirm"))
+    if backoff is not None:
+        first = _duration(backoff, "first", rules.backoff_first)
+        longest = _duration(backoff, "longest", rules.backoff_longest)
+        if first is not None and longest is not None and first > longest:
+            yield (
+                backoff.place,
+                f"found first {first:g}s above longest {longest:g}s",
+                "a first pause at or below longest",
+            )
+    if flapping is not None:
+        start = _percentage(flapping, "start", rules.flapping_start)
+        stop = _percentage(flapping, "stop", rules.flapping_stop)
+        if start is not None and stop is not None and stop > start:
+            yield flapping.place, f"found stop {stop:g}% above start {start:g}%", "a stop at or below start"
+    if confirm is not None:
+        seen, of = confirm.value.get("seen", rules.seen), confirm.value.get("of", rules.seen_of)
+        if isinstance(seen, int) and isinstance(of, int) and seen > of:
+            yield confirm.place, f"found seen {seen} above of {of}", "seen in at most as many looks as there are in of"
+
+
+def _duration(owner: Found, key: str, default: float) -> float | None:
+    """The seconds at ``key``; None when they are malformed, which is reported elsewhere."""
+    try:
+        return parse_duration(owner.value.get(key, default))
+    except (TypeError, ValueError):
+        return None
+
+
 HOST_RULES: tuple[Callable[[Document, Found, list[Found]], Broken], ...] = (
     _server_names,
     _unrecognisable_servers,
@@ -107,4 +142,5 @@ HOST_RULES: tuple[Callable[[Document, Found, list[Found]], Broken], ...] = (
     _reliefs,
     _integration_names,
     _one_check,
+    _gate,
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from miyabi.spec_gate_schema import GateModel, Maintenance
 from miyabi.spec_upkeep_schema import (
     ConfigFileModel,
     IntegrationModel,
@@ -85,3 +86,7 @@ class HostModel(Model):
     """How long the first run after an absence waits before it judges agents."""
     recovery: RecoveryModel = RecoveryModel()
     """How far a recovery may go, and whom it tells."""
+    gate: GateModel = GateModel()
+    """What holds recoveries back."""
+    maintenance: Maintenance = None
+    """Why the whole host is left alone: true, or a reason."""

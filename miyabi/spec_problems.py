@@ -1,21 +1,28 @@
-"""The text of a spec as a model, or everything that is wrong with it, in the words of its user."""
+"""The text of a file as a model, or everything that is wrong with it, in the words of its user."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from inspect import isclass
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from miyabi.errors import SpecError, SpecProblem
 from miyabi.spec_document import Document, Place, nearest, shown
+from miyabi.spec_found import Broken, Found
 from miyabi.spec_rules import broken_rules, is_workspace
 from miyabi.spec_schema import SessionModel, SpecModel, WorkspaceModel
 from miyabi.spec_yaml import read_yaml
 
 _FORM = "allowed: a mapping with sessions, or a tmuxp workspace with session_name and windows"
 _NOT_HERE = "nothing: it chooses the Python code with which the tmuxp command builds, which is not run here; remove it"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+# A rule that looks at more than one value of a file.
+Rule = Callable[[Document, Found], Broken]
+
 _REASONS = {"workspace_builder": _NOT_HERE, "workspace_builder_paths": _NOT_HERE}
 
 
@@ -33,23 +40,58 @@ def read_model(file: str, content: str) -> SpecModel | WorkspaceModel:
     if not isinstance(document.value, dict):
         raise SpecError([*document.problems, _no_mapping(document)])
     model: type[SpecModel | WorkspaceModel] = WorkspaceModel if is_workspace(document.value) else SpecModel
+    return _valid(document, model, broken_rules(document))
+
+
+def read_as(file: str, content: str, model: type[_Model], rules: Iterable[Rule] = ()) -> _Model:
+    """The text of a file that is no spec as a model; a file that says nothing is one without any key.
+
+    + file: its path, to be named in problems
+    + content: YAML or JSON
+    + model: a ``miyabi.spec_values.Model``; a field's docstring is what is said of it when it is missing
+    + rules: what has to hold between values
+
+    Raises ``SpecError`` with every problem, in the order of the file.
+    """
+    document = read_yaml(file, content)
+    if not document.readable:
+        raise SpecError(document.problems)
+    if document.value is None:
+        document.value = {}
+    if not isinstance(document.value, dict):
+        form = f"allowed: a mapping with {', '.join(model.model_fields)}"
+        raise SpecError([*document.problems, _no_mapping(document, form)])
+    root = Found((), document.value)
+    return _valid(
+        document,
+        model,
+        (
+            document.problem(place, found, f"allowed: {allowed}")
+            for rule in rules
+            for place, found, allowed in rule(document, root)
+        ),
+    )
+
+
+def _valid(document: Document, model: type[_Model], broken: Iterator[SpecProblem]) -> _Model:
+    """A document that is a mapping as a model, unless anything is wrong with it."""
     problems = list(document.problems)
     valid = None
     try:
         valid = model.model_validate(document.value)
     except ValidationError as error:
         problems += [_problem(document, model, details) for details in error.errors(include_url=False)]
-    problems += broken_rules(document)
+    problems += broken
     if valid is not None and not problems:
         return valid
     raise SpecError(sorted(problems, key=lambda problem: problem.line or 0))
 
 
-def _no_mapping(document: Document) -> SpecProblem:
+def _no_mapping(document: Document, form: str = _FORM) -> SpecProblem:
     if document.value is None:
-        return SpecProblem(document.file, 1, "", "found an empty file", _FORM)
+        return SpecProblem(document.file, 1, "", "found an empty file", form)
     found = f"found {shown(document.value, document.texts.get(()))} as the whole file"
-    return SpecProblem(document.file, document.line(()), "", found, _FORM)
+    return SpecProblem(document.file, document.line(()), "", found, form)
 
 
 def _problem(document: Document, root: type[BaseModel], details: ErrorDetails) -> SpecProblem:

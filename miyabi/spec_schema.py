@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
+from miyabi.spec_gate_schema import Maintenance
 from miyabi.spec_host_schema import HostModel
 from miyabi.spec_values import (
     CommandText,
@@ -126,6 +127,8 @@ class PaneModel(Model):
     """When the pane's process is started again. With ``agent`` the default is ``on-failure``."""
     agent: Annotated[AgentModel | None, BeforeValidator(_agent, json_schema_input_type=bool | AgentModel)] = None
     """That a coding agent runs here: true, or what is known of it."""
+    maintenance: Maintenance = None
+    """Why it is left alone: true, or a reason."""
 
 
 def _pane(value: object) -> object:
@@ -194,6 +197,8 @@ class SessionModel(Model):
     """Commands before those of each pane."""
     windows: Annotated[list[WindowModel], Field(min_length=1)]
     """Its windows, at least one."""
+    maintenance: Maintenance = None
+    """Why it is left alone with all that is in it: true, or a reason."""
     plugins: Annotated[list[object], AfterValidator(_plugins), WithJsonSchema({"type": "array", "maxItems": 0})] = []
     """Accepted when empty."""
     workspace_builder_options: dict[str, object] = {}
