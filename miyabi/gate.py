@@ -2,146 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from miyabi.gate_rules import FleetRules, Rules
+from miyabi import gate_holds as holds
+from miyabi.gate_holds import Case, Hold
+from miyabi.gate_past import Past, read_past
+from miyabi.gate_rules import Rules
+from miyabi.gate_types import (
+    ALLOWED,
+    Decision,
+    Does,
+    Fleet,
+    Pause,
+    Request,
+    Storm,
+    TargetHistory,
+    Try,
+)
 from miyabi.levels import Level
 
-# tell: a message. adopt: gives things their names. tidy: logs, temporary files, backups, what nobody notices. restore:
-# brings back what is gone. interrupt: ends or restarts something that lives. reboot: L4.
-Does = Literal["tell", "adopt", "tidy", "restore", "interrupt", "reboot"]
+__all__ = [
+    "ALLOWED",
+    "RULES",
+    "Decision",
+    "Does",
+    "Fleet",
+    "Pause",
+    "Request",
+    "Rule",
+    "Storm",
+    "TargetHistory",
+    "Try",
+    "decide",
+    "exhausted_level",
+    "incident_tries",
+]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What an operation wants to do to one target.
-
-    + target: as ``miyabi.drift.Target`` is written, or an upkeep subject such as ``server mcp``; "" is the whole host
-    + covers: the targets that are damaged and that this repairs, when those are others than the target itself
-    + level: None is upkeep
-    + cause: of the damage, as ``miyabi.cause`` names it
-    + disturbs: whether something that lives on the host is disturbed by it
-    + unknown: why the state of the target is not known; None when it is
-    + climbing: whether a lower level has just acted on it in this run, and did not hold
-    + evidence_at: when what speaks against the target was seen; None is just now
-    + born_at: when the process began that would be ended; None is that there is none, or nobody knows
-    + settled_at: when the host, which just woke up or booted, may be judged; None is that it may
-    + watched_at: the last key of a human who looks at its window; None is that nobody looks
-    + draft: what a human has half typed into it; "" is nothing
-    """
-
-    host: str
-    target: str
-    does: Does
-    level: Level | None = None
-    covers: tuple[str, ...] = ()
-    cause: str = "unknown"
-    disturbs: bool = False
-    unknown: str | None = None
-    climbing: bool = False
-    evidence_at: float | None = None
-    born_at: float | None = None
-    settled_at: float | None = None
-    watched_at: float | None = None
-    draft: str = ""
+_QUIET: frozenset[Does] = frozenset({"adopt", "tidy"})
+_ACTING: frozenset[Does] = frozenset({"restore", "interrupt", "reboot"})
+_ALL = _QUIET | _ACTING
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """One earlier try on a target; ``restored`` is None when nobody knows what came of it."""
+class Rule:
+    """One rule of the gate.
 
-    at: float
-    level: Level | None = None
-    restored: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TargetHistory:
-    """What is remembered of one target.
-
-    + sightings: when it was looked at, and whether it was damaged at the first look of that run; oldest first
-    + tries: oldest first
+    + name: as decisions and records call it
+    + does: the kinds of requests that it is about; a message ("tell") is none
+    + holds: why and until when it holds a case
     """
 
-    sightings: tuple[tuple[float, bool], ...] = ()
-    tries: tuple[Try, ...] = ()
+    name: str
+    does: frozenset[Does]
+    holds: Callable[[Case], Hold]
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Somebody wants to be left alone.
-
-    + host: "" is the whole fleet
-    + target: "" is the whole host, ``miyabi`` a session with all in it, ``miyabi:codegen.kaede`` a pane, or a subject
-    + until: seconds since the epoch
-    """
-
-    host: str
-    target: str
-    until: float
-    reason: str = ""
-    since: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Storm:
-    """Too much damage at once.
-
-    + cause: the one cause, or "" for too many hosts
-    + targets: ``(host, target)`` of what is damaged by it
-    + since: when it began
-    + canary: the one target that was tried after the cool-down, and when; None while none was
-    + canary_holds: whether that one is healthy now
-    """
-
-    cause: str
-    targets: frozenset[tuple[str, str]]
-    since: float
-    canary: tuple[str, str, float] | None = None
-    canary_holds: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """What is known of the fleet at this moment.
-
-    + hosts: how many there are
-    + disturbed: hosts that something disturbs right now, or did and is not proved to be over
-    + leases: who else recovers which host, and until when
-    + breakers: of hosts, by ``host NAME``: failures in a row, and when it opened (None is closed)
-    + stopped_until: an emergency stop of everything
-    """
-
-    hosts: int = 1
-    disturbed: frozenset[str] = frozenset()
-    leases: Mapping[str, tuple[str, float]] = field(default_factory=dict)
-    pauses: tuple[Pause, ...] = ()
-    storms: tuple[Storm, ...] = ()
-    breakers: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
-    stopped_until: float | None = None
-    rules: FleetRules = field(default_factory=FleetRules)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the gate says.
-
-    + rule: the rule that holds; "" when it is allowed
-    + reason: in words for the user; "" when it is allowed
-    + again_at: when to look again, later than now; None when it is allowed
-    """
-
-    allowed: bool
-    rule: str = ""
-    reason: str = ""
-    again_at: float | None = None
-
-
-ALLOWED = Decision(allowed=True)
+# The first that holds is the answer: what people and safety ask for stands before what only counts.
+RULES = (
+    Rule("emergency-stop", _ALL, holds.emergency_stop),
+    Rule("pause", _ALL, holds.pause),
+    Rule("unknown", _ALL, holds.unknown),
+    Rule("evidence", _ACTING, holds.evidence),
+    Rule("settling", _ACTING, holds.settling),
+    Rule("confirm", _ACTING, holds.confirm),
+    Rule("presence", _ACTING, holds.presence),
+    Rule("draft", _ACTING, holds.draft),
+    Rule("lease", _ACTING, holds.lease),
+    Rule("breaker", _ACTING, holds.breaker),
+    Rule("flapping", _ACTING, holds.flapping),
+    Rule("limit", _ACTING, holds.limit),
+    Rule("tries", _ACTING, holds.tries),
+    Rule("backoff", _ACTING, holds.backoff),
+    Rule("storm", _ACTING, holds.storm),
+    Rule("max-unavailable", _ACTING, holds.max_unavailable),
+)
 
 
 def decide(request: Request, history: TargetHistory, fleet: Fleet, rules: Rules, now: float) -> Decision:
-    """Whether ``request`` may be carried out now, or why not and when to look again."""
-    raise RuntimeError((request, history, fleet, rules, now))
+    """Whether ``request`` may be carried out now, or why not and when to look again.
+
+    + history: of the request's target
+    + fleet: what is known of all hosts at this moment
+    + rules: of the request's host
+    + now: seconds since the epoch
+    """
+    case = Case(request, read_past(history, rules, now), fleet, rules, now)
+    for rule in RULES:
+        if request.does in rule.does and (hold := rule.holds(case)):
+            reason, again_at = hold
+            return Decision(allowed=False, rule=rule.name, reason=reason, again_at=again_at)
+    return ALLOWED
+
+
+def exhausted_level(history: TargetHistory, rules: Rules, now: float) -> Level | None:
+    """The highest level that has used up its tries in the incident that a target is in; None when none has.
+
+    A recovery starts at the next one, as far as its last level.
+    """
+    return holds.exhausted(read_past(history, rules, now).incident, rules)
+
+
+def incident_tries(history: TargetHistory, rules: Rules, now: float) -> tuple[Try, ...]:
+    """The tries of the incident that a target is in, oldest first; none yet makes the next one its first."""
+    past: Past = read_past(history, rules, now)
+    return past.incident

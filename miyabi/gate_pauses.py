@@ -1,0 +1,37 @@
+"""Whether somebody wants what is to be done left alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from miyabi.gate_types import Pause, Request
+
+
+def pause_of(request: Request, pauses: Iterable[Pause], now: float) -> Pause | None:
+    """The pause that holds a request for the longest time; None when nobody has asked for one.
+
+    It holds what is paused, what is in that, what holds that, and what repairs nothing but paused targets.
+    """
+    own = [each for each in pauses if each.until > now and each.host in {"", request.host}]
+    about = [each for each in own if is_within(request.target, each.target) or is_within(each.target, request.target)]
+    if about:
+        return max(about, key=_end)
+    longest = [
+        max((each for each in own if is_within(target, each.target)), key=_end, default=None)
+        for target in request.covers
+    ]
+    return min(filter(None, longest), key=_end) if longest and None not in longest else None
+
+
+def _end(pause: Pause) -> float:
+    return pause.until
+
+
+def is_within(target: str, around: str) -> bool:
+    """Whether a target is another one, or in it: ``work:main.kaede`` is in ``work:main``, ``work`` and "", the host.
+
+    ``workshop`` is not in ``work``: a session is followed by a colon, a window by a dot.
+    """
+    if around in {"", target}:
+        return True
+    return target.startswith((f"{around}:", f"{around}.") if ":" in around else f"{around}:")
