@@ -1,0 +1,1 @@
+"""Incidents, alerts, channels and signals."""
