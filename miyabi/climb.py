@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from miyabi import state
+from miyabi.cause import Cause
 from miyabi.drift import Drift, Target
+from miyabi.gate import PAUSE, Decision
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.plan import Action
 from miyabi.processes import descendants
 from miyabi.upkeep import Finding
+from miyabi.words import clock_time
 
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.
@@ -24,12 +27,30 @@ class Climb:
 
     + attempts: the highest level that acted on each target
     + steps: each level that acted, in order
-    + left: what the last look at the host found wrong; None when it is as its spec wants it
+    + drifts: what the last look at the host found
+    + left: that in words; None when it is as its spec wants it, but for what is paused
+    + paused: what is wrong and left alone because somebody wants that, in words
+    + held: what the gate holds, and why
+    + causes: of what is wrong, as far as the evidence tells
+    + used_up: the highest level that earlier runs have tried on a target as often as they may; None is none
     """
 
     attempts: dict[Target, Level] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
+    drifts: tuple[Drift, ...] = ()
     left: str | None = "not looked at"
+    paused: str | None = None
+    held: dict[Target, Decision] = field(default_factory=dict)
+    causes: dict[Target, Cause] = field(default_factory=dict)
+    used_up: dict[Target, Level | None] = field(default_factory=dict)
+
+    def looked(self, drifts: Sequence[Drift], now: float) -> None:
+        """Remember what a look at the host has found."""
+        self.drifts = tuple(drifts)
+        held = {target: held_in_words(decision, now) for target, decision in self.held.items()}
+        paused = [drift for drift in drifts if is_wish(self.held.get(drift.target))]
+        self.paused = in_words(paused, held)
+        self.left = in_words((drift for drift in drifts if drift not in paused), held)
 
     def begin(self, level: Level, actions: Sequence[Action], drifts: Iterable[Drift]) -> Step:
         """Remember that ``level`` is about to act on what ``actions`` are about."""
@@ -96,9 +117,28 @@ def still_run(earlier: dict[str, frozenset[int]], now: dict[str, frozenset[int]]
     return earlier.keys() == now.keys() and all(pids & now[name] for name, pids in earlier.items())
 
 
-def in_words(drifts: Iterable[Drift]) -> str | None:
-    """What is wrong, and the level that it needs; None when nothing is."""
-    return "; ".join(f"{drift.target} {drift.reason}, needs {drift.level.name}" for drift in drifts) or None
+def in_words(drifts: Iterable[Drift], held: Mapping[Target, str] | None = None) -> str | None:
+    """What is wrong, and the level that it needs, or why it must wait; None when nothing is wrong.
+
+    + held: why, by target
+    """
+    waits = held or {}
+    return (
+        "; ".join(
+            f"{drift.target} {drift.reason}, {waits.get(drift.target, f'needs {drift.level.name}')}" for drift in drifts
+        )
+        or None
+    )
+
+
+def held_in_words(decision: Decision, now: float) -> str:
+    """That the gate holds something, why, and until when."""
+    return f"held: {decision.reason} (looked at again at {clock_time(decision.again_at or now, now)})"
+
+
+def is_wish(decision: Decision | None) -> bool:
+    """Whether something is left alone because a human wants that: then the host does not fail for it."""
+    return decision is not None and decision.rule == PAUSE
 
 
 def summary(climb: Climb, findings: Mapping[str, Finding] | None = None) -> str:
@@ -119,10 +159,11 @@ def summary(climb: Climb, findings: Mapping[str, Finding] | None = None) -> str:
         parts.append(f"{len(actions) - len(repaired)} found running and adopted")
     if left is not None:
         parts.append(left)
+    paused = [f"paused: {climb.paused}"] if climb.paused else []
     said = list((findings or {}).values())
     restored = [f"{each.subject} ({each.reason})" for each in said if each.verdict == "repaired"]
     if restored:
         parts.append(f"upkeep: {', '.join(restored)}")
     parts += [f"{each.subject}: {each.reason}" for each in said if each.verdict == "failed"]
     warnings = [f"warning: {each.subject}: {each.reason}" for each in said if each.verdict == "warning"]
-    return "; ".join([*(parts or ["healthy, nothing to do"]), *warnings])
+    return "; ".join([*(parts or ([] if paused else ["healthy, nothing to do"])), *paused, *warnings])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -13,8 +13,10 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from facts.host import LADDER, observe
 from facts.observation import forget
 from miyabi import state as observed
-from miyabi.climb import SETTLE, Climb, in_words, outstanding, started_processes, still_run
-from miyabi.drift import Drift, escalate, find_drift, reason_to_refuse
+from miyabi.climb import SETTLE, Climb, held_in_words, in_words, is_wish, outstanding, started_processes, still_run
+from miyabi.drift import Drift, Target, escalate, find_drift, reason_to_refuse
+from miyabi.gate import Decision
+from miyabi.gate_requests import acted_on
 from miyabi.host_lock import PATIENCE, alone
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
@@ -23,6 +25,8 @@ from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, command_line, quote
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
 from miyabi.tmux_command import client_calls, unchanged
+from operations.level_gate import pass_gate, used_up
+from operations.memory import now
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -51,8 +55,9 @@ def look(
         return reason
     # Only a spec without sessions does without tmux.
     matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
-    drifts = escalate(find_drift(matches, seen), climb.attempts)
-    climb.left = in_words(drifts)
+    found = find_drift(matches, seen)
+    drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
+    climb.looked(drifts, now())
     return matches, drifts
 
 
@@ -71,17 +76,18 @@ def converge(
         yield refusal(looked)
         return
     matches, drifts = looked
-    actions = plan(matches, drifts)
+    before = observe(host, wanted)
+    acted, held = pass_gate(host, wanted, acted_on(plan(matches, drifts), drifts), matches, before, climb)
+    actions = plan(matches, acted)
     if not actions:
-        host.noop(noop)
+        yield from _nothing(host, held, noop)
         return
     for action in actions:
         host.log(str(action))
-    before = observe(host, wanted)
     is_executing = host.state.is_executing
     # While pyinfra only asks whether anything would change, nothing happens that could be remembered.
     climbing = climb if is_executing else Climb()
-    climbing.begin(max(action.level for action in actions), actions, drifts)
+    climbing.begin(max(action.level for action in actions), actions, acted)
     started = monotonic()
     try:
         yield from _guard(before, wanted, actions)
@@ -95,14 +101,27 @@ def converge(
             forget(host, *LADDER)
 
 
+def _nothing(host: Host, held: Mapping[Target, Decision], noop: str) -> Generator[PyinfraCommand]:
+    """What is said when nothing is done: that all is well, or why what is not must wait."""
+    said = {target: f"{target} {held_in_words(decision, now())}" for target, decision in held.items()}
+    if any(not is_wish(decision) for decision in held.values()):
+        yield refusal("; ".join(said.values()))
+    else:
+        host.noop("; ".join(said.values()) or noop)
+
+
 def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator[PyinfraCommand]:
     """What is missing in sessions that the user's configuration made itself when the server was started."""
     forget(host, *LADDER)
     seen = observe(host, wanted)
     if reason_to_refuse(wanted, seen) is None and seen.tmux is not None:
         matches = match_sessions(wanted, seen.tmux, seen.processes)
-        actions = plan_levels(Level.L1, Level.L2, Level.L3)(matches, find_drift(matches, seen))
-        if actions and any(session.name is None for session in seen.tmux.sessions):
+        plan = plan_levels(Level.L1, Level.L2, Level.L3)
+        drifts = find_drift(matches, seen)
+        if all(session.name for session in seen.tmux.sessions) or not (actions := plan(matches, drifts)):
+            return
+        acted, _ = pass_gate(host, wanted, acted_on(actions, drifts), matches, seen, climb)
+        if actions := plan(matches, acted):
             for action in actions:
                 host.log(str(action))
             climb.steps[-1].actions += actions

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from pyinfra import host
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 
 from facts.files import (
     CONFIG,
@@ -26,6 +26,7 @@ from miyabi.host_paths import names_in_words, refuse_count
 from miyabi.limits import size
 from miyabi.pruning import Prunable, pruning_script, refuse_prune
 from miyabi.units import parse_duration
+from operations.gate import operation, permission
 from operations.upkeep import failing, proof, warn
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def pruned(path: str, older_than: float | str = 7 * 86400) -> Generator[PyinfraC
         warn(host, subject, f"left alone, because it lies elsewhere: {names_in_words(seen.outside)}")
     if not seen.count:
         host.noop(f"nothing is old at {path}")
+        return
+    if not (yield from permission(host, subject, "tidy", f"{seen.count} old ones, {size(seen.size)}")):
         return
     did = f"removed {seen.count} old ones, {size(seen.size)}"
     names = names_in_words(seen.names)
@@ -139,6 +142,8 @@ def _back_up(subject: str, path: str, form: str, judged: Judged, keep: int) -> G
     if keep == 0:
         host.noop(f"{path} is valid")
         return
+    if not (yield from permission(host, subject, "tidy", "it has changed since its last backup")):
+        return
     _forget(CONFIG)
     yield StringCommand(backup_script(path, form, judged.digest, keep), _timeout=_PATIENCE)
     yield proof(host, subject, config_section(path, form), _not_backed_up, did="backed up", seconds=1)
@@ -160,6 +165,8 @@ def _restore(subject: str, path: str, form: str, judged: Judged) -> Generator[Py
     if valid is None:
         lacks = "none of its backups is valid" if names else "it has no backup"
         yield from failing(host, subject, f"{judged.flaw}, and {lacks}: it is left as it is, for you to repair")
+        return
+    if not (yield from permission(host, subject, "restore", judged.flaw or "", cause="config-broken")):
         return
     host.log(f"{path}: {judged.flaw}; its backup {valid} comes back")
     _forget(CONFIG)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
-from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, cast
 
@@ -16,10 +15,12 @@ from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, operation as pyinfra_operation
 
 from facts.host_spec import host_spec
+from miyabi.climb import held_in_words, is_wish
 from miyabi.errors import MiyabiError
 from miyabi.gate import Decision, Does, Fleet, Request, TargetHistory, Try, decide
 from miyabi.gate_rules import Rules
 from miyabi.records import UPKEEP, Decided
+from miyabi.upkeep import Verdict
 from operations.memory import Memory, is_emergency_stop, memory_of, now, pauses
 from operations.refusal import refusal, refuse
 from operations.storms import storms_of
@@ -107,13 +108,15 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
 
 
 def permission(
-    target: Host, subject: str, does: Does, damage: str, *, cause: str = "unknown"
+    target: Host, subject: str, does: Does, damage: str, *, cause: str = "unknown", verdict: Verdict = "failed"
 ) -> Generator[PyinfraCommand, None, bool]:
     """Whether something of upkeep may be done now; when not, the operation ends with the reason.
 
     + subject: what is wrong
     + does: what would be done, as in ``miyabi.gate.Request``
     + damage: what is wrong with it, in words
+    + cause: of that, as ``miyabi.cause`` names it
+    + verdict: what it means for the host when it must wait
 
     **Example:**
 
@@ -122,31 +125,37 @@ def permission(
         if not (yield from permission(host, "sshd", "restore", "nobody answers on port 22")):
             return
     """
-    [decision] = ask_gate(
-        target, [Request(host=target.name, target=subject, does=does, cause=cause, disturbs=does == "interrupt")]
+    request = Request(
+        host=target.name,
+        target=subject,
+        does=does,
+        cause=cause,
+        disturbs=does == "interrupt",
+        # L3 gives what upkeep could not bring up a second turn.
+        climbing=(target.name, subject) in memory_of(target.state).tries,
     )
+    [decision] = ask_gate(target, [request])
     if decision.allowed:
         return True
-    words = f"{damage}; {held_in_words(decision)}"
-    if decision.rule == "pause":
+    words = f"{damage}; {held_in_words(decision, now())}"
+    if is_wish(decision):
         note(target, subject, "warning", words)
         target.log_styled(f"{subject}: {words}", fg="yellow", log_func=logger.warning)
-        target.noop(f"{subject}: {held_in_words(decision)}")
+        target.noop(f"{subject}: {held_in_words(decision, now())}")
     else:
-        note(target, subject, "failed", words)
+        note(target, subject, verdict, words)
         yield refusal(f"{subject}: {words}")
     return False
+
+
+def may_adopt(target: Host, subject: str) -> bool:
+    """Whether something that is well may be recorded as managed."""
+    return all(each.allowed for each in ask_gate(target, [Request(host=target.name, target=subject, does="adopt")]))
 
 
 def may_tell(target: Host) -> None:
     """Let the operation say something to a human, which changes nothing."""
     ask_gate(target, [Request(host=target.name, target="", does="tell")])
-
-
-def held_in_words(decision: Decision) -> str:
-    """That the gate holds something, why, and until when."""
-    until = datetime.fromtimestamp(decision.again_at or 0).astimezone().strftime("%H:%M:%S")
-    return f"held: {decision.reason} (looked at again from {until})"
 
 
 def rules_of(target: Host) -> Rules:

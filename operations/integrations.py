@@ -7,7 +7,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from pyinfra import host
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.host_spec import host_spec
@@ -18,6 +18,7 @@ from miyabi.errors import MiyabiError, ParseError
 from miyabi.integration import Reach, is_private, refuse_integration, seconds_of
 from miyabi.shell import quoted
 from miyabi.spec import Integration
+from operations.gate import operation, permission
 from operations.refusal import refusal, refuse
 from operations.upkeep import failing, note
 
@@ -86,7 +87,7 @@ def reachable(
     elif remedy is None or wanted in _tried(host):
         note(host, _subject(wanted), "warning", seen.cause)
         yield refusal(f"{_subject(wanted)}: {seen.cause}")
-    else:
+    elif (yield from permission(host, _subject(wanted), "restore", seen.cause, verdict="warning")):
         host.log(f"{_subject(wanted)}: {seen.cause}: trying its remedy")
         yield FunctionCommand(remedied, (wanted, seen.cause), {})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyinfra import host, logger
-from pyinfra.api import FunctionCommand, operation
+from pyinfra.api import FunctionCommand
 from pyinfra.api.exceptions import PyinfraError
 
 from facts.clock import clock_section
@@ -17,6 +17,7 @@ from facts.own_processes import own_processes_section
 from facts.platform import host_section
 from facts.probe import Section
 from facts.processes import processes_section
+from miyabi.gate import Does
 from miyabi.limits import (
     PHANTOM_LIMIT,
     PHANTOM_WARNING,
@@ -29,6 +30,7 @@ from miyabi.limits import (
 )
 from miyabi.spec import McpServer, Relief
 from miyabi.units import parse_duration, parse_percentage
+from operations.gate import operation, permission
 from operations.refusal import refusal
 from operations.upkeep import note, proof, warn
 
@@ -207,6 +209,9 @@ def _relieve(
     judged: Judgement, section: Section[T], judge: Judge[T], reliefs: Sequence[Relief], servers: Sequence[McpServer]
 ) -> Generator[PyinfraCommand]:
     """Do one relief after the other until the resource is no longer critical, and prove that it is not."""
+    does: Does = "interrupt" if any(relief.does == "restart" for relief in reliefs) else "tidy"
+    if not (yield from permission(host, judged.subject, does, judged.evidence)):
+        return
     note(host, judged.subject, "failed", f"{judged.evidence}, and its relief was not finished")
     did = []
     for relief in reliefs:

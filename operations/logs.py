@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.logs import SUBJECT, logs_section
 from facts.observation import Unknown, ask, forget
@@ -17,6 +17,7 @@ from miyabi.limits import size
 from miyabi.rotation import Logs, not_rotated
 from miyabi.rotation_script import rotation_script
 from miyabi.units import parse_size
+from operations.gate import operation, permission
 from operations.upkeep import failing, proof, warn
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def rotated(path: str, max_size: float | str = 100_000_000, keep: int = 7) -> Ge
         host.noop(f"no log of {path} has reached {size(most)}")
         return
     did = _in_words(seen)
+    if not (yield from permission(host, subject, "tidy", "a log has reached its size")):
+        return
     host.log(f"{path}: {did}")
     if host.state.is_executing:
         forget(host, SUBJECT)

@@ -6,12 +6,12 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from pyinfra import host
-from pyinfra.api import operation
 
 from facts.integrations import integrations_section
 from facts.observation import Unknown, ask
 from miyabi.integration import Reach, refuse_integration, seconds_of
 from miyabi.spec import Integration
+from operations.gate import operation
 from operations.upkeep import failing
 
 if TYPE_CHECKING:

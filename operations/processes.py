@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyinfra import host
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.daemons import daemons_section
@@ -30,6 +30,7 @@ from miyabi.daemon_script import (
 )
 from miyabi.spec import McpServer, Pairs
 from operations.bring_up import bring_up, hanging, subject_of
+from operations.gate import may_adopt, operation, permission
 from operations.upkeep import failing, note, proof, warn
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def restarted(
         return
     adopted = adoptable(seen, match)
     ending = (*ours(seen), *((adopted,) if adopted else ()))
-    yield from _starting(wanted, ending)
+    if (yield from permission(host, subject_of(wanted), "interrupt", "it should be restarted")):
+        yield from _starting(wanted, ending)
 
 
 def _pairs(environment: Mapping[str, str | HiddenValue] | None) -> Pairs:
@@ -138,11 +140,13 @@ def _keep_up(wanted: McpServer, seen: Daemon) -> Generator[PyinfraCommand]:
         yield from failing(host, subject_of(wanted), f"{hanging(wanted, seen)}, and it was not started here")
         return
     if stands in {"down", "hung"}:
-        yield from _starting(wanted, own)
+        damage = hanging(wanted, seen) if own else "it is down"
+        if (yield from permission(host, subject_of(wanted), "interrupt" if own else "restore", damage)):
+            yield from _starting(wanted, own)
         return
     adopted = adoptable(seen, wanted.match) if stands == "up" else None
     left = orphans_of(seen, wanted.match)
-    if adopted is not None and adopted.mark is not None:
+    if adopted is not None and adopted.mark is not None and may_adopt(host, subject_of(wanted)):
         host.log(f"Recording process {in_words([adopted])} as the server")
         forget(host, daemons_section(wanted.name, wanted.match, wanted.port).title)
         yield StringCommand(adopt_script(wanted.name, seen.recorded, adopted.pid, adopted.mark))
@@ -175,6 +179,8 @@ def _starting(wanted: McpServer, ending: tuple[Runner, ...]) -> Generator[Pyinfr
 
 
 def _reaping(wanted: McpServer, seen: Daemon, left: tuple[Runner, ...]) -> Generator[PyinfraCommand]:
+    if not (yield from permission(host, subject_of(wanted), "interrupt", f"nobody owns these: {in_words(left)}")):
+        return
     host.log(f"Ending what nobody owns any more: {in_words(left)}")
     section = daemons_section(wanted.name, wanted.match, wanted.port)
     yield StringCommand(reap_script(wanted.name, left, wanted.match or "", seen.reapers), _timeout=SCRIPT_TIMEOUT)

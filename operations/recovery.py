@@ -7,7 +7,7 @@ from time import sleep
 from typing import TYPE_CHECKING, cast
 
 from pyinfra import host, logger, state
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
@@ -25,6 +25,7 @@ from operations import processes, termux
 from operations.availability import absence, asleep, has_returned
 from operations.bring_up import subject_of
 from operations.converge import converge, look, plan_levels
+from operations.gate import operation
 from operations.guardian import tell_guardian
 from operations.processes import as_arguments
 from operations.refusal import refusal

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from pyinfra import host
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 
 from facts.observation import Unknown, ask, ask_together, forget
 from facts.platform import Identity, host_section
@@ -25,6 +25,7 @@ from miyabi.schedule import (
 )
 from miyabi.schedule_script import install_script, remove_script
 from miyabi.schedule_state import Scheduler, Systemd, Termux
+from operations.gate import operation, permission
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ def _install(
         _tell(host, name, here)
         host.noop(f"{SCHEDULERS[name]} runs every {in_words(job.minutes)}")
         return
+    if not (yield from permission(host, SUBJECT, "tidy", f"there is {drift}" if drift else "another one has it, too")):
+        return
     if drift is not None:
         host.log(f"{SCHEDULERS[name]} every {in_words(job.minutes)} (there was {drift})")
         active = isinstance(here, Systemd) and here.active
@@ -154,6 +157,8 @@ def _install(
 def _remove(seen: Seen, chosen: SchedulerName | None) -> Generator[PyinfraCommand]:
     found = {name: each for name, each in _ours(seen).items() if chosen in {None, name}}
     unknown = {name: each.reason for name, each in seen.items() if isinstance(each, Unknown) and chosen in {None, name}}
+    if found and not (yield from permission(host, SUBJECT, "tidy", "it is to be removed")):
+        return
     if found:
         yield from _take_away(found)
         yield FunctionCommand(verify, (None, None, tuple(found)), {})

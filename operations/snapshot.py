@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyinfra import host, logger
-from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand, operation
+from pyinfra.api import FileUploadCommand, FunctionCommand, StringCommand
 
 from facts.host import LADDER, observe
 from facts.host_spec import host_spec
@@ -21,6 +21,7 @@ from miyabi.snapshot_files import KEEP, keep_snapshot
 from miyabi.snapshot_text import counts
 from miyabi.spec import TmuxServer
 from miyabi.tmux_command import client_calls
+from operations.gate import may_tell, operation, permission
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def save(keep: int = KEEP, lines: int = LINES, socket_name: str | None = None) -
     elif not taken.sessions:
         host.noop("no tmux session is there to be kept; older snapshots stay")
     else:
+        may_tell(host)
         yield FunctionCommand(write, (taken, keep), {})
 
 
@@ -126,7 +128,8 @@ def mark(marks: str) -> Generator[PyinfraCommand]:
     if not commands:
         host.noop("everything that is there has its name")
         return
-    yield from _call(commands, wanted.tmux)
+    if (yield from permission(host, "names", "adopt", "something has no name yet")):
+        yield from _call(commands, wanted.tmux)
 
 
 def _call(commands: tuple[tuple[object, ...], ...], server: TmuxServer) -> Generator[PyinfraCommand]:
@@ -157,5 +160,7 @@ def upload_scrollback(source: str, target: str) -> Generator[PyinfraCommand]:
         f"umask 077; mkdir -p {quoted(folder)} && chmod 700 {quoted(folder)} && "
         f"find {quoted(folder)} -name '*.txt' -type f -mtime +0 -exec rm -f {{}} +"
     )
+    if not (yield from permission(host, "scrollback", "tidy", "it is to be brought")):
+        return
     yield StringCommand(prepare, _timeout=30)
     yield FileUploadCommand(source, target)

@@ -7,7 +7,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from pyinfra import host, logger
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 
 from facts.observation import Unknown, ask, ask_together, forget
 from facts.platform import host_section
@@ -15,6 +15,7 @@ from facts.probe import probe_script
 from facts.sshd import sshd_section
 from miyabi.sshd_start import start_script
 from miyabi.state import Sshd
+from operations.gate import operation, permission
 from operations.upkeep import failing, note, proof
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def running(port: int | None = None, start: str | None = None) -> Generator[Pyin
         return
     if problem := _stranger(seen):
         yield from failing(host, SUBJECT, problem)
+        return
+    if not (yield from permission(host, SUBJECT, "restore", f"nobody answers on port {seen.port}", cause="sshd-down")):
         return
     host.log(f"Starting sshd: nobody answers on port {seen.port}")
     # The command is a function: what the start says is the reason that a user reads.

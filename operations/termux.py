@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from pyinfra import host, logger
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand
 
 from facts.observation import Unknown, ask, forget
 from facts.platform import host_section
@@ -21,6 +21,7 @@ from miyabi.termux import (
     shortened,
     take_script,
 )
+from operations.gate import may_tell, operation, permission
 from operations.upkeep import failing, note
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def wake_lock(held: bool = True) -> Generator[PyinfraCommand]:  # noqa: FBT001, 
         host.noop(f"the wake lock is {'held' if held else 'not held'}")
         return
     script, did = (take_script(), "taken") if held else (release_script(), "given back")
+    if not (yield from permission(host, subject, "tidy", f"it is to be {did}")):
+        return
     host.log(f"{'Taking' if held else 'Giving back'} the wake lock")
     yield FunctionCommand(_request, (subject, script, did), {})
 
@@ -92,6 +95,7 @@ def notification(title: str, text: str, notification_id: str = "miyabi") -> Gene
         return
     shown = shortened(str(title), TITLE_LENGTH), shortened(str(text), TEXT_LENGTH)
     script = notification_script(*shown, notification_id)
+    may_tell(host)
     yield FunctionCommand(_request, (subject, script, None), {})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.host import LADDER, observe
 from facts.host_spec import managed_socket
@@ -25,6 +25,7 @@ from miyabi.spec import Spec, TmuxServer
 from miyabi.tmux_command import client_calls
 from miyabi.tmux_listing import LAYOUT_OPTION
 from operations.converge import converge, plan_levels
+from operations.gate import may_tell, operation, permission
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -205,6 +206,9 @@ def layout(
     if reason := _refuse_layout(layout, tmux.version):
         yield refusal(reason)
         return
+    target = f"{session_name}:{window_name}"
+    if not (yield from permission(host, target, "adopt", f"its layout is not {best}")):
+        return
     forget(host, *LADDER)
     commands = [
         ("select-layout", "-t", found.window_id, best),
@@ -256,6 +260,7 @@ def message(text: str, pane_name: str, pause: float = 0.5, socket_name: str | No
         yield refusal(f"pane {pane_name} is {'dead' if found else 'not there'}: nothing was sent")
         return
     forget(host, *LADDER)
+    may_tell(host)
     yield StringCommand(message_script(text, found.pane_id, server, pause))
 
 
@@ -283,4 +288,5 @@ def snapshot(keep: int = KEEP, socket_name: str | None = None) -> Generator[Pyin
         host.noop("no tmux session is there to be kept")
         return
     panes = [pane.pane_id for session in tmux.sessions for window in session.windows for pane in window.panes]
+    may_tell(host)
     yield StringCommand(snapshot_script(list(dict.fromkeys(panes)), server, digest="", keep=keep))

@@ -1,0 +1,76 @@
+"""How the levels pass the gate: each drift that one would remove is asked for, and what is held is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from miyabi import state
+from miyabi.climb import Climb
+from miyabi.drift import Drift, Target
+from miyabi.gate import Decision, exhausted_level
+from miyabi.gate_requests import Circumstances, requests_of
+from miyabi.levels import Level
+from miyabi.match import SessionMatch
+from miyabi.spec import Spec
+from operations.availability import returned_at
+from operations.causes import causes_of, drafts_of
+from operations.gate import ask_gate, rules_of
+from operations.memory import memory_of, now
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+
+def pass_gate(
+    host: Host,
+    wanted: Spec,
+    drifts: Sequence[Drift],
+    matches: Sequence[SessionMatch],
+    seen: state.Host,
+    climb: Climb,
+) -> tuple[tuple[Drift, ...], Mapping[Target, Decision]]:
+    """Those of ``drifts`` that may be removed now, and why the others must wait; ``climb`` remembers that."""
+    if not drifts:
+        return (), {}
+    around = Circumstances(
+        now=now(),
+        last_level=wanted.recovery.max_level,
+        causes=causes_of(host, wanted, drifts, matches, seen, climb),
+        drafts=drafts_of(host, wanted, drifts, matches),
+        attempts=climb.attempts,
+        settled_at=settled_at(host, wanted, seen),
+    )
+    decisions = ask_gate(host, requests_of(host.name, drifts, matches, seen, around))
+    held = {drift.target: each for drift, each in zip(drifts, decisions, strict=True) if not each.allowed}
+    for drift in drifts:
+        climb.held.pop(drift.target, None)
+    climb.held |= held
+    return tuple(drift for drift in drifts if drift.target not in held), held
+
+
+def settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:
+    """When a host that has just booted or come back may be judged; None when it was neither."""
+    moments = []
+    if (returned := returned_at(host)) is not None:
+        moments.append(returned + wanted.grace)
+    if seen.boot is not None and seen.boot.uptime is not None and seen.boot.uptime < wanted.grace:
+        moments.append(now() - seen.boot.uptime + wanted.grace)
+    return max(moments, default=None)
+
+
+def used_up(host: Host, wanted: Spec, drifts: Iterable[Drift], climb: Climb) -> Mapping[Target, Level]:
+    """The levels that have had all their tries on a target in earlier runs: the next one has its turn.
+
+    The host's last level stays: the gate lets it try again after a while.
+    """
+    new = [drift.target for drift in drifts if drift.kind != "unmarked" and drift.target not in climb.used_up]
+    if new:
+        known = memory_of(host.state).histories(host.name, map(str, new))
+        rules = rules_of(host)
+        for target in new:
+            level = exhausted_level(known[str(target)], rules, now())
+            # L1 that may be the last stays L1.
+            below = wanted.recovery.max_level - 1
+            climb.used_up[target] = None if level is None or below < 1 else Level(min(level, below))
+    return {target: level for target, level in climb.used_up.items() if level is not None}
