@@ -5,27 +5,23 @@ A pause that cannot be read is an error, never none: what a human has asked for 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from miyabi.errors import PauseError
+from miyabi.file_lock import alone
 from miyabi.gate import Pause
 from miyabi.journal import make_folder
 
 PAUSES = "pauses.json"
 
 _LOCK = "pauses.lock"
-# Seconds to wait for another process that changes them.
-_PATIENCE = 2.0
-_POLL = 0.01
 
 
 def read_pauses(folder: Path, now: float) -> tuple[Pause, ...]:
@@ -107,34 +103,13 @@ def _change(folder: Path, change: Callable[[tuple[Pause, ...]], Iterable[Pause]]
     path = folder / PAUSES
     try:
         make_folder(folder)
-        with _alone(folder / _LOCK):
+        with alone(folder / _LOCK):
             before = _read(path)
             after = tuple(change(before))
             if after != before:
                 _replace(path, json.dumps({"pauses": [asdict(pause) for pause in after]}, indent=1))
     except OSError as error:
         raise PauseError(f"{error.filename or path}: the pauses cannot be changed: {error.strerror}") from None
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Be the only one who changes them. Raises ``TimeoutError`` when somebody else stays too long."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    give_up = time.monotonic() + _PATIENCE
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= give_up:
-                    raise TimeoutError(
-                        None, f"another process has been changing them for {_PATIENCE:g} s", str(path)
-                    ) from None
-                time.sleep(_POLL)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _replace(path: Path, text: str) -> None:

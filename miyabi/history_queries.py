@@ -1,0 +1,245 @@
+"""What the history is asked: one function for each question, on a connection. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, exists, func, select
+
+from miyabi.gate import TargetHistory, Try
+from miyabi.history_tables import TABLES, inserting, record_of, row_of
+from miyabi.levels import Level
+from miyabi.records import (
+    Decided,
+    DriftSeen,
+    IncidentChanged,
+    Observation,
+    Record,
+    Recovered,
+    RunEnded,
+    RunStarted,
+)
+
+R = TypeVar("R", bound=Record)
+
+# How much of a target's past is told: the gate looks at 21 sightings, and at the tries of an incident.
+NEWEST = 60
+# Seconds. What is older says nothing about today.
+LOOK_BACK = 30 * 86400.0
+
+# What counts as a try: what ends or starts something.
+_TRIES = ("restore", "interrupt", "reboot")
+# A thing that has not got its name yet is not damaged.
+_UNDAMAGED = "unmarked"
+_JUDGED = ("healthy", "drift")
+# More names than this are not put into a question.
+_MANY = 500
+
+_SUBJECTS = {"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification"}
+_SUBJECT_KINDS = ("server ", "log ", "temp ", "config ", "integration ", "network ")
+
+
+def is_subject(target: str) -> bool:
+    """Whether a target is an upkeep subject such as ``server mcp``, and no session of that name."""
+    return target in _SUBJECTS or target.startswith(_SUBJECT_KINDS)
+
+
+def insert(connection: Connection, records: Iterable[Record]) -> int:
+    """Write records; those that are there already stay as they are. How many were new."""
+    new = 0
+    rows: dict[type[Record], list[dict[str, Any]]] = {}
+    for record in records:
+        row = row_of(record)
+        if row is not None:
+            rows.setdefault(type(record), []).append(row)
+    for kind, some in rows.items():
+        statement = inserting(connection)(TABLES[kind]).on_conflict_do_nothing(index_elements=["event"])
+        new += max(connection.execute(statement, some).rowcount, 0)
+    return new
+
+
+def target_histories(
+    connection: Connection, host: str, targets: Collection[str], now: float, *, subjects: bool
+) -> dict[str, TargetHistory]:
+    """The sightings and tries of some targets of a host.
+
+    + subjects: whether they are upkeep subjects
+    """
+    looks = _looks(connection, host, now, subjects=subjects)
+    damaged = _damaged(connection, host, {run for run, _ in looks}, targets)
+    tries = _tries(connection, host, targets, now)
+    return {
+        target: TargetHistory(
+            tuple(
+                (at, any((run, scope) in damaged for scope in _scopes(target, subjects=subjects))) for run, at in looks
+            ),
+            tuple(tries.get(target, ())),
+        )
+        for target in targets
+    }
+
+
+def _looks(connection: Connection, host: str, now: float, *, subjects: bool) -> Sequence[tuple[str, float]]:
+    """The runs that judged a host, and when they looked; oldest first."""
+    seen = TABLES[Observation].c
+    query = (
+        select(seen.run, seen.at)
+        .where(
+            seen.host == host,
+            seen.health.in_(_JUDGED),
+            seen.upkeep if subjects else seen.fleet,
+            seen.at > now - LOOK_BACK,
+        )
+        .order_by(seen.id.desc())
+        .limit(NEWEST)
+    )
+    return [(run, at) for run, at in reversed(connection.execute(query).all())]
+
+
+def _damaged(connection: Connection, host: str, runs: set[str], targets: Collection[str]) -> set[tuple[str, str]]:
+    drifts = TABLES[DriftSeen].c
+    query = select(drifts.run, drifts.target).where(
+        drifts.host == host,
+        drifts.run.in_(runs),
+        drifts.kind != _UNDAMAGED,
+        *_among(drifts.target, _with_scopes(targets)),
+    )
+    return {(run, target) for run, target in connection.execute(query)}
+
+
+def _with_scopes(targets: Iterable[str]) -> set[str]:
+    return {scope for target in targets for scope in _scopes(target, subjects=False)} | set(targets)
+
+
+def _among(column: ColumnElement[str], names: Collection[str]) -> list[ColumnElement[bool]]:
+    return [column.in_(names)] if len(names) <= _MANY else []
+
+
+def _scopes(target: str, *, subjects: bool) -> tuple[str, ...]:
+    """A target, and what it is in: a pane of a window that is missing is not there."""
+    session, colon, rest = target.partition(":")
+    if subjects or not colon:
+        return (target,)
+    # tmux allows no colon and no dot in the name of a session; a window's may have dots.
+    dots = [index for index, letter in enumerate(rest) if letter == "."]
+    return (target, session, *(f"{session}:{rest[:index]}" for index in dots))
+
+
+def _tries(connection: Connection, host: str, targets: Collection[str], now: float) -> dict[str, list[Try]]:
+    decisions, recoveries = TABLES[Decided].c, TABLES[Recovered].c
+    outcome = (
+        select(recoveries.outcome)
+        .where(
+            recoveries.run == decisions.run,
+            recoveries.host == decisions.host,
+            recoveries.target == decisions.target,
+            recoveries.level == decisions.level,
+        )
+        .order_by(recoveries.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    newest = (
+        select(
+            decisions.id,
+            func.row_number().over(partition_by=decisions.target, order_by=decisions.id.desc()).label("place"),
+        )
+        .where(
+            decisions.host == host,
+            decisions.allowed,
+            decisions.does.in_(_TRIES),
+            decisions.at > now - LOOK_BACK,
+            *_among(decisions.target, targets),
+        )
+        .subquery()
+    )
+    query = (
+        select(decisions.target, decisions.at, decisions.level, outcome)
+        .where(decisions.id.in_(select(newest.c.id).where(newest.c.place <= NEWEST)))
+        .order_by(decisions.id)
+    )
+    found: dict[str, list[Try]] = {}
+    for target, at, level, came in connection.execute(query):
+        restored = None if came is None else came == "restored"
+        found.setdefault(target, []).append(Try(at, Level.__members__.get(level), restored))
+    return found
+
+
+def records(
+    connection: Connection,
+    kind: type[R],
+    conditions: Mapping[str, str | None],
+    between: tuple[float | None, float | None],
+    limit: int | None,
+) -> list[R]:
+    """Records of one kind, the last that arrived first; ``[]`` when the kind has no such column."""
+    columns = TABLES[kind].c
+    wanted = {name: value for name, value in conditions.items() if value is not None}
+    if not wanted.keys() <= set(columns.keys()):
+        return []
+    query = select(TABLES[kind]).where(*(columns[name] == value for name, value in wanted.items()))
+    since, until = between
+    if since is not None:
+        query = query.where(columns.at >= since)
+    if until is not None:
+        query = query.where(columns.at < until)
+    found = connection.execute(query.order_by(columns.id.desc()).limit(limit)).mappings()
+    return [record_of(kind, row) for row in found]
+
+
+def newest_of_each(connection: Connection, kind: type[R], name: str, *conditions: ColumnElement[bool]) -> list[R]:
+    """The last record of each value of a column, oldest first."""
+    table = TABLES[kind]
+    query = select(table).where(table.c.id.in_(last_of_each(table, name)), *conditions).order_by(table.c.id)
+    return [record_of(kind, row) for row in connection.execute(query).mappings()]
+
+
+def last_of_each(table: Table, name: str) -> Select[tuple[int]]:
+    """The ids of the last record of each value of a column."""
+    return select(func.max(table.c.id)).group_by(table.c[name])
+
+
+def open_incidents(connection: Connection) -> list[IncidentChanged]:
+    """How each incident stands that is not closed, the oldest first."""
+    return newest_of_each(connection, IncidentChanged, "incident", TABLES[IncidentChanged].c.change != "closed")
+
+
+def runs(connection: Connection, limit: int | None) -> list[tuple[RunStarted, RunEnded | None]]:
+    """The last runs, newest first, each with its end; None is that it was cut short, or still goes on."""
+    begun = records(connection, RunStarted, {}, (None, None), limit)
+    ends = TABLES[RunEnded]
+    query = select(ends).where(ends.c.run.in_([each.run for each in begun])).order_by(ends.c.id)
+    ended = {row["run"]: record_of(RunEnded, row) for row in connection.execute(query).mappings()}
+    return [(each, ended.get(each.run)) for each in begun]
+
+
+def shares_by_cause(connection: Connection, since: float, until: float) -> dict[str, int]:
+    """How many failures each cause had, most first; one that several looks in a row have seen is one."""
+    drifts, seen = TABLES[DriftSeen], TABLES[Observation].c
+    before = (
+        select(
+            seen.run,
+            seen.host,
+            func.lag(seen.run).over(partition_by=seen.host, order_by=seen.id).label("previous"),
+        )
+        .where(seen.health.in_(_JUDGED))
+        .subquery()
+    )
+    earlier = drifts.alias()
+    was_seen = exists().where(
+        before.c.run == drifts.c.run,
+        before.c.host == drifts.c.host,
+        earlier.c.run == before.c.previous,
+        earlier.c.host == drifts.c.host,
+        earlier.c.target == drifts.c.target,
+        earlier.c.cause == drifts.c.cause,
+    )
+    number = func.count().label("number")
+    query = (
+        select(drifts.c.cause, number)
+        .where(drifts.c.at >= since, drifts.c.at < until, drifts.c.kind != _UNDAMAGED, ~was_seen)
+        .group_by(drifts.c.cause)
+        .order_by(number.desc(), drifts.c.cause)
+    )
+    return {row.cause: row.number for row in connection.execute(query)}
