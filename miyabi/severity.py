@@ -18,7 +18,7 @@ LONG_UNREACHABLE = 900.0
 
 # The gate's rules whose hold means that repairing did not help: a human should hear of it at once. The others (a pause,
 # a backoff, somebody who works there) end by themselves, or were asked for.
-LOUD_RULES = frozenset({"flapping", "breaker", "host-breaker", "hourly-limit", "limit", "tries"})
+LOUD_RULES = frozenset({"breaker", "flapping", "limit", "tries"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,7 @@ def test_what_was_repaired_with_effort_is_told_once_and_closed_silently() -> Non
 def test_what_needs_to_be_repaired_for_ever_is_told_again() -> None:
     telling = Telling()
     repaired = wrong(severity="MEDIUM", kind="repaired")
-    told = [line for n in range(0, 13 * 12) for line in telling.run(n * 300.0, repaired)]
+    told = [line for n in range(13 * 12) for line in telling.run(n * 300.0, repaired)]
     assert [line.split()[0] for line in told] == ["opened", "still-open", "still-open"]
 
 
