@@ -175,7 +175,7 @@ def limit(case: Case) -> Hold:
     used_up = room > case.now or _within_an_hour(case.past.incident, most)
     if not used_up or again_at <= case.now:
         return None
-    return f"it had {counted(most, 'try')} within an hour, and is damaged again", again_at
+    return f"it had {_tried(most)} within an hour, and is damaged again", again_at
 
 
 def _within_an_hour(tries: Sequence[Try], most: int) -> bool:
@@ -193,7 +193,11 @@ def tries(case: Case) -> Hold:
     if again_at <= case.now:
         return None
     name = level.name if level else "repairing it"
-    return f"{counted(len(own), 'try')} of {name} did not last, {_next_of(case.request)}", again_at
+    return f"{_tried(len(own))} of {name} did not last, {_next_of(case.request)}", again_at
+
+
+def _tried(count: int) -> str:
+    return "1 try" if count == 1 else f"{count} tries"
 
 
 def _next_of(request: Request) -> str:
@@ -226,7 +230,7 @@ def backoff(case: Case) -> Hold:
     again_at = case.past.incident[-1].at + pause_after
     if again_at <= case.now:
         return None
-    return f"{counted(count, 'try')} in this incident, a pause of {lasting(pause_after)} follows", again_at
+    return f"{_tried(count)} in this incident, a pause of {lasting(pause_after)} follows", again_at
 
 
 def storm(case: Case) -> Hold:

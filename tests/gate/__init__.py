@@ -1,0 +1,1 @@
+"""What the gate lets through, and what it holds."""
