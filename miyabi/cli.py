@@ -31,6 +31,11 @@ _COMMANDS: dict[str, str] = {
     "adopt": "miyabi.cli_snapshot",
     "snapshot": "miyabi.cli_snapshot",
     "sandbox": "miyabi.cli_sandbox",
+    "status": "miyabi.cli_status",
+    "history": "miyabi.cli_history",
+    "incidents": "miyabi.cli_history",
+    "pause": "miyabi.cli_pause",
+    "resume": "miyabi.cli_pause",
 }
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from miyabi import spec, state
 from miyabi.drift import Drift, DriftKind, Target, find_drift, reason_to_refuse
+from miyabi.gate import Request
+from miyabi.gate_requests import Circumstances, requests_of
 from miyabi.match import SessionMatch, match_sessions
 from miyabi.records import UPKEEP
 from miyabi.state import Observed
@@ -27,12 +29,14 @@ class Found(Observed):
     + kind: a drift's kind; ``upkeep``, ``warning`` or ``unknown`` for a subject of upkeep
     + level: ``L1`` to ``L4``, or ``upkeep``
     + reason: the evidence, in words
+    + watched: seconds since the last key of a human who looks at its window; None is that nobody looks
     """
 
     target: str
     kind: str
     level: str
     reason: str
+    watched: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class FleetHealth(Observed):
     + drifts: what a recovery would want to repair
     + warnings: what is told and left alone
     + unknown: what could not be told
-    + watched: sessions that a human looks at, with the last key as seconds since the epoch (None is not known)
+    + watched: the spec's windows that a human looks at, with the seconds since the last key
     """
 
     health: Literal["healthy", "drift", "unknown"]
@@ -73,7 +77,7 @@ class FleetHealth(Observed):
     warnings: tuple[Found, ...] = ()
     unknown: tuple[Found, ...] = ()
     observation: Numbers = field(default_factory=Numbers)
-    watched: Mapping[str, float | None] = field(default_factory=dict)
+    watched: Mapping[str, float] = field(default_factory=dict)
 
 
 def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()) -> FleetHealth:
@@ -84,7 +88,9 @@ def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()
     refused = reason_to_refuse(wanted, seen)
     matches = match_sessions(wanted, seen.tmux, seen.processes) if seen.tmux and refused is None else ()
     fleet = find_drift(matches, seen)
-    told = [*(found_of(drift) for drift in fleet), *upkeep]
+    asked = requests_of("", fleet, matches, seen, Circumstances(now=0.0))
+    found = (found_of(drift, request) for drift, request in zip(fleet, asked, strict=True))
+    told = [*found, *upkeep]
     drifts = tuple(each for each in told if each.kind not in {"warning", "unknown"})
     unknown = tuple(each for each in told if each.kind == "unknown")
     if refused is not None:
@@ -97,13 +103,17 @@ def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()
         warnings=tuple(each for each in told if each.kind == "warning"),
         unknown=unknown,
         observation=numbers_of(seen, agents_of(matches, fleet)),
-        watched=watched(seen),
+        watched=watched(matches, seen),
     )
 
 
-def found_of(drift: Drift) -> Found:
-    """A drift as it is told."""
-    return Found(str(drift.target), drift.kind, drift.level.name, drift.reason)
+def found_of(drift: Drift, request: Request) -> Found:
+    """A drift as it is told.
+
+    + request: what would be asked for its repair, at the moment 0
+    """
+    idle = None if request.watched_at is None else -request.watched_at
+    return Found(str(drift.target), drift.kind, drift.level.name, drift.reason, idle)
 
 
 def numbers_of(seen: state.Host, agents: Mapping[str, str] | None = None) -> Numbers:
@@ -145,10 +155,17 @@ def _agents(matches: Iterable[SessionMatch], drifts: Mapping[Target, DriftKind])
                     yield str(target), "dead" if pane.seen.dead else "running"
 
 
-def watched(seen: state.Host) -> dict[str, float | None]:
-    """The sessions that a human looks at, by the spec's name where they have one, else by tmux's."""
-    sessions = seen.tmux.sessions if seen.tmux else ()
-    return {session.name or session.session_name: None for session in sessions if session.attached}
+def watched(matches: Iterable[SessionMatch], seen: state.Host) -> dict[str, float]:
+    """The windows of the spec that a human looks at, with the seconds since the last key."""
+    idle: dict[str, float] = {}
+    for client in seen.tmux.clients if seen.tmux else ():
+        idle[client.window_id] = min(idle.get(client.window_id, client.idle), client.idle)
+    return {
+        str(Target(match.session.session_name, window.window.name)): idle[window.seen.window_id]
+        for match in matches
+        for window in match.windows
+        if window.seen is not None and window.seen.window_id in idle
+    }
 
 
 def upkeep_found(subject: str, reason: str) -> Found:

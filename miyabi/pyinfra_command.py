@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from miyabi.errors import RunError
 from miyabi.snapshot_model import Snapshot, snapshot_from_json
@@ -16,6 +20,12 @@ from miyabi.snapshot_model import Snapshot, snapshot_from_json
 _ANSWER_TIMEOUT = 180
 
 _SNAPSHOT = "facts.snapshot.HostSnapshot"
+
+# Seconds that pyinfra may take to end after it was asked to.
+_PATIENCE = 10.0
+
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_OF_HOST = re.compile(r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<words>\S.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,98 @@ def run_deploy(target: Target, deploy: str, data: Mapping[str, str], *, quiet: b
     done = _run(arguments, target, shown=not quiet)
     if done.returncode != 0:
         raise RunError(f"{target.host}: {deploy} failed\n{_said(done)}".rstrip())
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the hosts of a fleet said to one question.
+
+    + facts: by host what it told; a host that told nothing is left out
+    + said: by host what pyinfra said of it, in order
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def ask_fleet(hosts: Sequence[str], fact: str, data: Sequence[str] = ()) -> Answers:
+    """Ask hosts of the inventory for a fact, all at the same time; a host that does not answer stops no other.
+
+    + hosts: their names
+    + fact: such as ``facts.fleet_health.Drifts``
+    + data: host data for pyinfra, such as ``ssh_port=2222``
+
+    Raises ``RunError`` when there was no run at all.
+    """
+    limits = [word for each in hosts for word in ("--limit", each)]
+    words = [word for each in data for word in ("--data", each)]
+    target = Target("the fleet", is_known=True)
+    done = _run(["--json", "inventory", *limits, *words, "fact", fact], target)
+    told = _said_of_hosts(done.stderr or "")
+    try:
+        answers = json.loads(done.stdout)[fact]
+    except (ValueError, KeyError, TypeError):
+        answers = None
+    if not isinstance(answers, dict):
+        if not told:
+            raise RunError(f"the fleet could not be asked\n{_said(done)}".rstrip())
+        # Nobody could be reached: pyinfra ends before it asks.
+        answers = {}
+    return Answers({host: answer for host, answer in answers.items() if answer is not None}, told)
+
+
+def _said_of_hosts(output: str) -> dict[str, list[str]]:
+    said: dict[str, list[str]] = {}
+    for line in _COLOUR.sub("", output).splitlines():
+        found = _OF_HOST.match(line)
+        if found is not None:
+            said.setdefault(found["host"], []).append(found["words"].strip())
+    return said
+
+
+def stream_pyinfra(arguments: Sequence[str], environment: Mapping[str, str], tell: Callable[[str], None]) -> int:
+    """Run pyinfra and hand on each line that it says.
+
+    + arguments: pyinfra's
+    + environment: what its environment has beside this program's
+    + tell: gets each line, without colours and without its newline
+
+    Returns its exit code. Ctrl-C ends pyinfra first, and is then raised here as ``KeyboardInterrupt``.
+    """
+    sys.stdout.flush()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the program is ours, and no shell reads the arguments
+            [sys.executable, "-m", "pyinfra", *arguments],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            # A group of its own: a terminal's Ctrl-C reaches this program alone, which ends pyinfra once and in order.
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise RunError(f"pyinfra cannot be started: {error}") from None
+    with process:
+        try:
+            for line in process.stdout or ():
+                tell(_COLOUR.sub("", line).rstrip("\r\n"))
+            return process.wait()
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End pyinfra and what it has started on this machine, should it still run."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_PATIENCE)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
 
 
 def require_clone() -> None:

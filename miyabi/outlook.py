@@ -1,0 +1,185 @@
+"""What the gate would say to the repair of each thing that was found, without asking for it. Pure.
+
+A run decides anew, with what it sees then; nothing that is asked here counts as a try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from miyabi.drift import Target
+from miyabi.gate import RULES, Decision, Does, Fleet, Pause, Request, Storm, TargetHistory, decide, exhausted_level
+from miyabi.gate_holds import Case
+from miyabi.gate_past import read_past
+from miyabi.gate_rules import FleetRules
+from miyabi.health import FleetHealth, Found
+from miyabi.levels import Level
+from miyabi.records import IncidentChanged
+from miyabi.spec import Spec
+from miyabi.storm import find_storms
+
+_TIDIED = ("log ", "temp ")
+
+# Seconds that what a spec calls maintenance is held at a time: it has no end of its own.
+_MAINTENANCE = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is remembered of a fleet.
+
+    + incidents: those that are open
+    + causes: of each damage, as it was attributed last, by host and target
+    + histories: of each target by host and target
+    + breakers: by ``host NAME``: failures in a row, and when it opened
+    + leases: who recovers which host at this moment, and until when
+    + pauses: those that are in force, the specs' own among them
+    """
+
+    incidents: tuple[IncidentChanged, ...] = ()
+    causes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    histories: Mapping[tuple[str, str], TargetHistory] = field(default_factory=dict)
+    breakers: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
+    leases: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    pauses: tuple[Pause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the gate would go by at one moment."""
+
+    fleet: Fleet
+    remembered: Remembered
+    now: float
+
+    def cause(self, host: str, target: str) -> str:
+        """What a damage comes from, as it was attributed last."""
+        return self.remembered.causes.get((host, target), "unknown")
+
+    def history(self, host: str, target: str) -> TargetHistory:
+        """What is remembered of a target."""
+        return self.remembered.histories.get((host, target), TargetHistory())
+
+    def decision(self, host: str, found: Found, wanted: Spec) -> Decision:
+        """What the gate would say now to the repair of what was found on a host."""
+        request = self._request(host, found, wanted)
+        return decide(request, self.history(host, found.target), self.fleet, wanted.gate, self.now)
+
+    def holds(self, host: str, found: Found, wanted: Spec) -> tuple[Decision, ...]:
+        """Everything that holds the repair now: the rule that is told, and those that stand behind it."""
+        request = self._request(host, found, wanted)
+        past = read_past(self.history(host, found.target), wanted.gate, self.now)
+        case = Case(request, past, self.fleet, wanted.gate, self.now)
+        held = ((rule.name, rule.holds(case)) for rule in RULES if request.does in rule.does)
+        return tuple(Decision(False, name, *hold) for name, hold in held if hold is not None)  # noqa: FBT003
+
+    def level(self, host: str, found: Found, wanted: Spec) -> str:
+        """The level whose turn it is: the one that has used up its tries leaves it to the next."""
+        if found.level not in Level.__members__ or found.kind == "unmarked":
+            return found.level
+        used = exhausted_level(self.history(host, found.target), wanted.gate, self.now)
+        last = wanted.recovery.max_level
+        return found.level if used is None else max(Level[found.level], min(Level(used + 1), last)).name
+
+    def _request(self, host: str, found: Found, wanted: Spec) -> Request:
+        own = replace(found, level=self.level(host, found, wanted))
+        return request_of(host, own, self.cause(host, found.target), wanted.recovery.max_level, self.now)
+
+
+def request_of(host: str, found: Found, cause: str, last_level: Level, now: float) -> Request:
+    """What an operation would ask for to repair what was found.
+
+    + last_level: the last level that the host's recovery may use
+    """
+    level = Level[found.level] if found.level in Level.__members__ else None
+    return Request(
+        host=host,
+        target=found.target,
+        does=does_of(found),
+        level=level,
+        last_level=last_level,
+        cause=cause,
+        disturbs=level is not None and level >= Level.L3 and found.kind != "session-missing",
+        unknown=found.reason if found.kind == "unknown" else None,
+        watched_at=None if found.watched is None else now - found.watched,
+    )
+
+
+def does_of(found: Found) -> Does:
+    """What kind of action repairs it."""
+    if found.kind == "unmarked":
+        return "adopt"
+    return "tidy" if found.target.startswith(_TIDIED) else "restore"
+
+
+def fleet_now(
+    looks: Mapping[str, FleetHealth], hosts: Collection[str], remembered: Remembered, rules: FleetRules, now: float
+) -> Fleet:
+    """What the gate must know of the fleet, from one look at it and what is remembered.
+
+    + looks: what was seen of the hosts that answered
+    + hosts: all that the fleet has
+    """
+    damage = {
+        host: tuple((each.target, remembered.causes.get((host, each.target), "unknown")) for each in seen.drifts)
+        for host, seen in looks.items()
+    }
+    earlier = [_storm(each, hosts, remembered) for each in remembered.incidents if each.kind == "storm"]
+    stops = [each.until for each in remembered.pauses if is_emergency_stop(each)]
+    return Fleet(
+        hosts=len(hosts),
+        leases=remembered.leases,
+        pauses=tuple(each for each in remembered.pauses if not is_emergency_stop(each)),
+        storms=find_storms(damage, len(hosts), earlier, rules, now),
+        breakers=remembered.breakers,
+        stopped_until=max(stops, default=None),
+        rules=rules,
+    )
+
+
+def is_emergency_stop(pause: Pause) -> bool:
+    """Whether a pause is the emergency stop of everything, and no human's wish."""
+    return not pause.host and pause.reason.startswith("emergency stop")
+
+
+def _storm(incident: IncidentChanged, hosts: Collection[str], remembered: Remembered) -> Storm:
+    """The storm that an incident is about, with the last of its targets that was tried."""
+    targets = frozenset(
+        (host, name[len(host) + 1 :]) for name in incident.covers for host in hosts if name.startswith(f"{host}:")
+    )
+    tries = {each: remembered.histories[each].tries for each in targets if each in remembered.histories}
+    latest = max(((known[-1].at, each) for each, known in tries.items() if known), default=None)
+    cause = "" if incident.cause == "unknown" else incident.cause
+    if latest is None or latest[0] < incident.opened_at:
+        return Storm(cause, targets, incident.opened_at)
+    at, (host, target) = latest
+    is_restored = bool(tries[host, target][-1].restored)
+    return Storm(cause, targets, incident.opened_at, (host, target, at), is_restored)
+
+
+def pauses_of_spec(host: str, wanted: Spec, now: float) -> tuple[Pause, ...]:
+    """What a spec itself wants to be left alone, as pauses."""
+    named = [("", wanted.maintenance)]
+    for session in wanted.sessions:
+        named.append((session.session_name, session.maintenance))
+        for window in session.windows:
+            for pane in window.panes:
+                target = str(Target(session.session_name, window.name, pane.name))
+                named.append((target, pane.maintenance))
+    return tuple(Pause(host, target, now + _MAINTENANCE, reason, now) for target, reason in named if reason is not None)
+
+
+def with_this_look(history: TargetHistory, now: float) -> TargetHistory:
+    """A target's history with the look that has just found it damaged, which a run would count as its first."""
+    return replace(history, sightings=(*history.sightings, (now, True)))
+
+
+def damaged_since(history: TargetHistory) -> float | None:
+    """Since when a target is seen damaged without a break; None when its last look found it well, or there was none."""
+    since: float | None = None
+    for at, is_damaged in reversed(history.sightings):
+        if not is_damaged:
+            break
+        since = at
+    return since

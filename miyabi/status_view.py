@@ -1,0 +1,118 @@
+"""The status of a fleet as a table for a terminal. Pure.
+
+rich is imported where a table is made: it is dear.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from miyabi.gate import Decision
+from miyabi.health import Found
+from miyabi.host_status import DriftStatus, HostStatus, in_order
+from miyabi.masking import shown
+from miyabi.words import clock_time, counted, lasting
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES = {
+    "healthy": "green",
+    "drift": "bold yellow",
+    "unknown": "bold magenta",
+    "unreachable": "bold red",
+    "asleep": "dim",
+    "warning": "yellow",
+}
+
+
+def status_table(statuses: Iterable[HostStatus], now: float) -> Table:
+    """One row for each host, and one for each thing that is wrong with it."""
+    from rich.table import Table  # noqa: PLC0415 - see the module's docstring
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for title in ("HOST", "HEALTH", "SINCE", "LEVEL"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("WHAT", ratio=3, overflow="fold")
+    table.add_column("THE GATE", ratio=2, overflow="fold")
+    for status in in_order(statuses):
+        _add(table, status, now)
+    return table
+
+
+def _add(table: Table, status: HostStatus, now: float) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    head = [Text(shown(status.host), style="bold"), Text(status.health, style=STYLES[status.health])]
+    blank = [Text(""), Text("")]
+    rows = [_drift_row(each, now) for each in status.drifts]
+    rows += [_told_row("unknown", each) for each in status.unknown]
+    rows += [_told_row("warning", each) for each in status.warnings]
+    if not rows:
+        since = Text("" if status.since is None else lasting(now - status.since))
+        reason = status.reason if status.health != "healthy" else ""
+        rows = [[since, Text(""), Text(shown(reason), style="dim"), Text("")]]
+    for number, row in enumerate(rows):
+        table.add_row(*(head if number == 0 else blank), *row)
+
+
+def _drift_row(drift: DriftStatus, now: float) -> list[Text]:
+    from rich.text import Text  # noqa: PLC0415
+
+    what = _what(drift.found)
+    if drift.cause not in {"unknown", ""}:
+        what.append(f" (cause: {shown(drift.cause)})", style="dim")
+    age = now - drift.since
+    since = Text("just seen" if age < 1 else lasting(age))
+    return [since, Text(drift.level), what, gate_text(drift.decision, now)]
+
+
+def _told_row(kind: str, found: Found) -> list[Text]:
+    from rich.text import Text  # noqa: PLC0415
+
+    return [Text(""), Text(kind, style=STYLES[kind]), _what(found), Text("left alone", style="dim")]
+
+
+def _what(found: Found) -> Text:
+    from rich.text import Text  # noqa: PLC0415
+
+    what = Text(shown(found.target))
+    return what.append(f"{chr(10) * bool(found.target)}{shown(found.reason)}", style="dim")
+
+
+def gate_text(decision: Decision, now: float) -> Text:
+    """What the gate says, in a few words."""
+    from rich.text import Text  # noqa: PLC0415
+
+    if decision.allowed:
+        return Text("may be repaired", style="green")
+    until = "" if decision.again_at is None else f" until {clock_time(decision.again_at, now)}"
+    return Text(f"held{until}", style="yellow").append(f"\n{shown(decision.reason)}", style="dim")
+
+
+def summed_up(statuses: Sequence[HostStatus], open_incidents: int) -> str:
+    """The last line: how many hosts stand how, and how many drifts are held."""
+    by_health = Counter(each.health for each in statuses)
+    hosts = ", ".join(f"{number} {health}" for health, number in by_health.most_common())
+    drifts = [drift for each in statuses for drift in each.drifts]
+    parts = [f"{counted(len(statuses), 'host')}: {hosts}"]
+    if drifts:
+        held = sum(not each.decision.allowed for each in drifts)
+        parts.append(f"{counted(len(drifts), 'drift')}, {held} held")
+    if open_incidents:
+        parts.append(f"{counted(open_incidents, 'incident')} open (miyabi incidents)")
+    return "; ".join(parts)
+
+
+def next_step(statuses: Sequence[HostStatus]) -> str:
+    """What one would type next; "" when nothing is wrong."""
+    wrong = [each for each in in_order(statuses) if each.health not in {"healthy", "asleep"}]
+    if not wrong:
+        return ""
+    drifts = wrong[0].drifts
+    target = f"{wrong[0].host}:{drifts[0].found.target}" if drifts else wrong[0].host
+    quoted = f"'{target}'" if " " in target or "~" in target or "*" in target else target
+    return f"why: miyabi explain {quoted}"

@@ -1,0 +1,55 @@
+"""Moments and durations as people read them. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+
+
+def lasting(seconds: float) -> str:
+    """A duration in one or two units: ``41 s``, ``12 min``, ``3 h 5 min``, ``2 d 4 h``."""
+    whole = max(0, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, left = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {left} min" if left else f"{hours} h"
+    days, rest = divmod(hours, 24)
+    return f"{days} d {rest} h" if rest and days < 14 else f"{days} d"
+
+
+def clock_time(at: float, now: float, zone: tzinfo | None = None) -> str:
+    """A moment on the reader's clock: ``04:12`` today, ``Sat 04:12`` within a week, else with the date.
+
+    + zone: None is the machine's own
+    """
+    there = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    here = datetime.fromtimestamp(now, UTC).astimezone(zone)
+    days = abs((there.date() - here.date()).days)
+    if days == 0:
+        return f"{there:%H:%M}" if abs(at - now) >= 600 else f"{there:%H:%M:%S}"
+    return f"{there:%a %H:%M}" if days < 7 else f"{there:%Y-%m-%d %H:%M}"
+
+
+def both_clocks(at: float, zone: tzinfo | None = None) -> str:
+    """A moment on the reader's clock and in UTC: ``2026-11-21 06:12 CET (05:12 UTC)``."""
+    universal = datetime.fromtimestamp(at, UTC)
+    local = universal.astimezone(zone)
+    if local.utcoffset() == universal.utcoffset():
+        return f"{universal:%Y-%m-%d %H:%M} UTC"
+    other = f"{universal:%H:%M}" if local.date() == universal.date() else f"{universal:%Y-%m-%d %H:%M}"
+    return f"{local:%Y-%m-%d %H:%M %Z} ({other} UTC)"
+
+
+def iso(at: float | None) -> str | None:
+    """A moment in JSON: ISO 8601 in UTC, to the second; None stays None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def counted(number: int, thing: str) -> str:
+    """Such as ``1 drift`` and ``3 drifts``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
