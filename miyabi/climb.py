@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from miyabi import state
 from miyabi.cause import Cause
 from miyabi.drift import Drift, Target
-from miyabi.gate import PAUSE, Decision
+from miyabi.gate import Decision
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.plan import Action
@@ -52,7 +52,7 @@ class Climb:
         self.paused = in_words(paused, held)
         self.left = in_words((drift for drift in drifts if drift not in paused), held)
 
-    def begin(self, level: Level, actions: Sequence[Action], drifts: Iterable[Drift]) -> Step:
+    def begin(self, level: Level, actions: Sequence[Action], drifts: Sequence[Drift]) -> Step:
         """Remember that ``level`` is about to act on what ``actions`` are about."""
         targets = {action.target for action in actions}
         self.attempts |= {action.target: level for action in actions if not action.adopts}
@@ -61,7 +61,7 @@ class Climb:
             for drift in drifts
             if drift.level == level and drift.kind != "unmarked" and targets & set(drift.target.scopes())
         }
-        step = Step(level, tuple(actions))
+        step = Step(level, tuple(actions), tuple(drifts))
         self.steps.append(step)
         return step
 
@@ -70,12 +70,14 @@ class Climb:
 class Step:
     """One level's turn in a climb.
 
+    + drifts: what it is to remove
     + seconds: from its first command to the last look
     + failure: what did not hold; None when everything did
     """
 
     level: Level
     actions: tuple[Action, ...]
+    drifts: tuple[Drift, ...] = ()
     seconds: float = 0.0
     failure: str | None = "it was cut short"
 
@@ -138,7 +140,7 @@ def held_in_words(decision: Decision, now: float) -> str:
 
 def is_wish(decision: Decision | None) -> bool:
     """Whether something is left alone because a human wants that: then the host does not fail for it."""
-    return decision is not None and decision.rule == PAUSE
+    return decision is not None and decision.rule == "pause"
 
 
 def summary(climb: Climb, findings: Mapping[str, Finding] | None = None) -> str:

@@ -40,9 +40,10 @@ def absence(host: Host) -> str | None:
     return words
 
 
-def has_returned(host: Host) -> bool:
-    """Whether ``host`` was missed by the run before this one."""
-    return bool(host.connector_data.get(_RETURNED))
+def returned_at(host: Host) -> float | None:
+    """When this run reached ``host``, which the run before had missed; None when that had reached it, too."""
+    moment: float | None = host.connector_data.get(_RETURNED)
+    return moment
 
 
 class _Absences(BaseStateCallback):
@@ -52,7 +53,9 @@ class _Absences(BaseStateCallback):
     def host_connect(self, state: State, host: Host) -> None:  # type: ignore[override]
         """Note that the host is there."""
         del state
-        host.connector_data[_RETURNED] = note_reached(host.name, time()).absent_since is not None
+        moment = time()
+        if note_reached(host.name, moment).absent_since is not None:
+            host.connector_data[_RETURNED] = moment
 
     @override
     def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # type: ignore[override]

@@ -27,6 +27,7 @@ from miyabi.spec import Spec, TmuxServer
 from miyabi.tmux_command import client_calls, unchanged
 from operations.level_gate import pass_gate, used_up
 from operations.memory import now
+from operations.record import note_step
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator
             for action in actions:
                 host.log(str(action))
             climb.steps[-1].actions += actions
+            climb.steps[-1].drifts += acted
             yield _act(actions, wanted.tmux, budget, seen)
 
 
@@ -194,9 +196,11 @@ def verify(
         is_settled = left is None and (not alive or now - since >= SETTLE)
         step.seconds, step.failure = now - started, None if is_settled else left or "what was started does not stay"
         if is_settled:
+            note_step(host, step, (), climb)
             return True
         if is_final or step.seconds >= budget:
             host.log_styled(f"{step.level.name} did not hold: {step.failure}", fg="red")
+            note_step(host, step, outstanding(step.actions, climb.drifts), climb)
             return False
         sleep(SETTLE if left is None else _POLL)
 

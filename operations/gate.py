@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, cast
+from typing import TYPE_CHECKING, ParamSpec
 
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand, operation as pyinfra_operation
@@ -23,7 +23,7 @@ from miyabi.records import UPKEEP, Decided
 from miyabi.upkeep import Verdict
 from operations.memory import Memory, is_emergency_stop, memory_of, now, pauses
 from operations.refusal import refusal, refuse
-from operations.storms import storms_of
+from operations.storms import after_try, storms_of
 from operations.upkeep import note
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ def operation(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand]:
             return _guarded(function(*args, **kwargs), function.__name__)
 
-        return cast(
-            "PyinfraOperation[P]",
-            pyinfra_operation(is_idempotent=is_idempotent, idempotent_notice=idempotent_notice)(guarded),
-        )
+        return pyinfra_operation(is_idempotent=is_idempotent, idempotent_notice=idempotent_notice)(guarded)
 
     return decorate
 
@@ -104,6 +101,9 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
             _write(memory, request, decision)
         if decision.allowed:
             target.connector_data[_PASSED] = True
+            if request.does in _COUNTED:
+                storms = after_try(fleet.storms, request.host, request.target, fleet.rules.storm_cooldown)
+                fleet = replace(fleet, storms=storms)
     return tuple(decisions)
 
 
@@ -184,7 +184,7 @@ def _fleet(memory: Memory, target: Host, *, counted: bool) -> Fleet:
         disturbed=frozenset(memory.disturbed),
         leases=memory.lease(target.name) if target.state.is_executing else {},
         storms=storms_of(memory, target.state),
-        breakers=memory.ask_history(lambda history: history.breakers(), {}),
+        breakers=memory.ask_history(lambda history: history.breakers()) or {},
     )
 
 

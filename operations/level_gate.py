@@ -36,8 +36,8 @@ def pass_gate(
     around = Circumstances(
         now=now(),
         last_level=wanted.recovery.max_level,
-        causes=causes_of(host, wanted, drifts, matches, seen, climb),
-        drafts=drafts_of(host, wanted, drifts, matches),
+        causes=causes_of(host, wanted, drifts, seen, climb),
+        drafts=drafts_of(host, wanted, drifts, seen),
         attempts=climb.attempts,
         settled_at=settled_at(host, wanted, seen),
     )

@@ -109,8 +109,8 @@ class Memory:
             self.told.add(words)
             logger.warning(f"--> {words}")
 
-    def ask_history(self, question: Callable[[History], T], otherwise: T) -> T:
-        """What the history answers; ``otherwise`` when it cannot be asked, which is said once."""
+    def ask_history(self, question: Callable[[History], T]) -> T | None:
+        """What the history answers; None when it cannot be asked, which is said once."""
         if not self.is_opened:
             self.is_opened = True
             # Dear to import: only a run that has something to ask pays for it.
@@ -122,13 +122,13 @@ class Memory:
             except MiyabiError as error:
                 self.say_once(f"the history cannot be asked, the run goes on without it: {error}")
         if self.history is None:
-            return otherwise
+            return None
         try:
             return question(self.history)
         except MiyabiError as error:
             self.history = None
             self.say_once(f"the history cannot be asked any more, the run goes on without it: {error}")
-            return otherwise
+            return None
 
     def histories(self, host: str, targets: Iterable[str]) -> dict[str, TargetHistory]:
         """What is remembered of some targets of a host."""
@@ -138,7 +138,7 @@ class Memory:
             history.take_in()
             return history.target_histories(host, wanted, now())
 
-        known = self.ask_history(asked, {})
+        known = self.ask_history(asked) or {}
         return {target: self._with_own_tries(host, target, known.get(target)) for target in wanted}
 
     def _with_own_tries(self, host: str, target: str, known: TargetHistory | None) -> TargetHistory:
@@ -153,7 +153,7 @@ class Memory:
     def lease(self, host: str) -> Mapping[str, tuple[str, float]]:
         """Take the lease of a host, or tell who has it."""
         other = self.ask_history(
-            lambda history: history.take_lease(host, self.holder, now() + self.file.rules.lease, now()), None
+            lambda history: history.take_lease(host, self.holder, now() + self.file.rules.lease, now())
         )
         if other is not None:
             return {host: other}
@@ -163,7 +163,7 @@ class Memory:
     def let_go(self) -> None:
         """Give all leases back, and close the history."""
         for host in sorted(self.leased):
-            self.ask_history(lambda history, host=host: history.release_lease(host, self.holder), None)  # type: ignore[misc]
+            self.ask_history(lambda history, host=host: history.release_lease(host, self.holder))  # type: ignore[misc]
         self.leased.clear()
         if self.history is not None:
             self.history.close()

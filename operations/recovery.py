@@ -11,23 +11,29 @@ from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
-from facts.host import LADDER
+from facts.host import LADDER, observe
 from facts.host_spec import host_spec
 from facts.observation import forget
 from miyabi.climb import Climb, summary
+from miyabi.drift import Drift
 from miyabi.errors import MiyabiError
 from miyabi.levels import Level
+from miyabi.match import SessionMatch
 from miyabi.message import status_line
 from miyabi.plan import Action
 from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from operations import processes, termux
-from operations.availability import absence, asleep, has_returned
+from operations.availability import absence, asleep
 from operations.bring_up import subject_of
+from operations.causes import causes_of
 from operations.converge import converge, look, plan_levels
 from operations.gate import operation
 from operations.guardian import tell_guardian
+from operations.level_gate import settled_at
+from operations.memory import memory_of, now
 from operations.processes import as_arguments
+from operations.record import note_first_look
 from operations.refusal import refusal
 from operations.upkeep import findings
 
@@ -85,15 +91,33 @@ def assess() -> Generator[PyinfraCommand]:
 
 def _assess(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
     looked = look(host, wanted, climb)
+    if not isinstance(looked, str) and looked[1] and host.state.is_executing:
+        settled = settled_at(host, wanted, observe(host, wanted))
+        if settled is not None and settled > now():
+            # What has just woken up or booted may still be finding its feet.
+            host.log(f"it has just come back: it is judged {settled - now():.0f} s later")
+            sleep(max(0.0, settled - now()))
+            forget(host, *LADDER)
+            looked = look(host, wanted, climb)
+    if host.state.is_executing:
+        _note(wanted, climb, looked)
     if isinstance(looked, str):
         yield refusal(looked)
         return
-    if looked[1] and has_returned(host) and host.state.is_executing:
-        # A phone or a laptop that has just woken up: its agents may still be finding their feet.
-        host.log(f"it was away until now: its agents are judged {wanted.grace:g} s later")
-        sleep(wanted.grace)
-        forget(host, *LADDER)
     host.noop("the tmux fleet is known")
+
+
+def _note(wanted: Spec, climb: Climb, looked: tuple[tuple[SessionMatch, ...], tuple[Drift, ...]] | str) -> None:
+    """Remember the first look: what is wrong, and why."""
+    seen = observe(host, wanted)
+    if isinstance(looked, str):
+        note_first_look(host, seen, (), (), climb, unknown=looked)
+        return
+    matches, drifts = looked
+    damage = [drift for drift in drifts if drift.kind != "unmarked"]
+    causes = causes_of(host, wanted, damage, seen, climb) if damage else {}
+    memory_of(host.state).damage[host.name] = tuple((str(target), cause) for target, cause in causes.items())
+    note_first_look(host, seen, matches, drifts, climb)
 
 
 @operation()

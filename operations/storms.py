@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from miyabi.gate import Storm, TargetHistory
@@ -17,20 +19,26 @@ KIND = "storm"
 
 def storms_of(memory: Memory, state: State) -> tuple[Storm, ...]:
     """The storms that are known now: those that an earlier run has met, and what this one sees."""
-    incidents = memory.ask_history(lambda history: history.open_incidents(), ())
-    earlier = [_with_canary(memory, _as_storm(incident)) for incident in incidents if incident.kind == KIND]
-    return find_storms(memory.damage, len(list(state.inventory)), earlier, memory.file.rules, now())
+    incidents = memory.ask_history(lambda history: history.open_incidents()) or ()
+    hosts = [host.name for host in state.inventory]
+    earlier = [_with_canary(memory, _as_storm(incident, hosts)) for incident in incidents if incident.kind == KIND]
+    return find_storms(memory.damage, len(hosts), earlier, memory.file.rules, now())
 
 
-def covered(storm: Storm) -> tuple[str, ...]:
-    """The targets of a storm as an incident keeps them: ``HOST TARGET``."""
-    return tuple(sorted(f"{host} {target}" for host, target in storm.targets))
+def after_try(storms: tuple[Storm, ...], host: str, target: str, cooldown: float) -> tuple[Storm, ...]:
+    """The storms after a try on one of their targets: the others wait for what comes of it."""
+    return tuple(
+        replace(storm, canary=(host, target, now()), canary_holds=False)
+        if (host, target) in storm.targets and not storm.canary_holds and storm.since + cooldown <= now()
+        else storm
+        for storm in storms
+    )
 
 
-def _as_storm(incident: IncidentChanged) -> Storm:
-    pairs = (each.partition(" ") for each in incident.covers)
-    cause = "" if incident.cause == "unknown" else incident.cause
-    return Storm(cause, frozenset((host, target) for host, _, target in pairs), incident.opened_at)
+def _as_storm(incident: IncidentChanged, hosts: Iterable[str]) -> Storm:
+    named = ((host, name) for name in incident.covers for host in hosts if name.startswith(f"{host}:"))
+    targets = frozenset((host, name[len(host) + 1 :]) for host, name in named)
+    return Storm("" if incident.cause == "unknown" else incident.cause, targets, incident.opened_at)
 
 
 def _with_canary(memory: Memory, storm: Storm) -> Storm:
@@ -42,8 +50,10 @@ def _with_canary(memory: Memory, storm: Storm) -> Storm:
             latest = _later(latest, host, target, history, storm.since + memory.file.rules.storm_cooldown)
     if latest is None:
         return storm
-    damaged = {target for target, _ in memory.damage.get(latest[0], ())}
-    return Storm(storm.cause, storm.targets, storm.since, latest, latest[1] not in damaged)
+    seen = memory.damage.get(latest[0])
+    # As long as nobody has looked, nobody knows.
+    holds = seen is not None and latest[1] not in {target for target, _ in seen}
+    return replace(storm, canary=latest, canary_holds=holds)
 
 
 def _later(

@@ -1,0 +1,182 @@
+"""What a run writes down of each host: what it saw first, what came of each try, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from miyabi import state
+from miyabi.climb import Climb, Step
+from miyabi.drift import Drift, Target
+from miyabi.gate import incident_tries
+from miyabi.match import SessionMatch
+from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
+from operations.gate import rules_of
+from operations.memory import memory_of, now
+from operations.upkeep import findings
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+_KEPT_UP = "miyabi_kept_up"
+_OBSERVED = "miyabi_observed"
+
+
+def will_keep_up(host: Host) -> None:
+    """Say that this run looks after what the host's fleet stands on, too."""
+    host.connector_data[_KEPT_UP] = True
+
+
+def keeps_up(host: Host) -> bool:
+    """Whether this run looks after what the host's fleet stands on."""
+    return bool(host.connector_data.get(_KEPT_UP))
+
+
+def was_observed(host: Host) -> bool:
+    """Whether this run has written down what it saw of a host."""
+    return bool(host.connector_data.get(_OBSERVED))
+
+
+def note_absence(host: Host, health: Health, reason: str) -> None:
+    """Write down that a host was not reached."""
+    memory = memory_of(host.state)
+    memory.keep(Observation(**memory.common(), host=host.name, health=health, reason=reason))
+
+
+def note_first_look(
+    host: Host,
+    seen: state.Host,
+    matches: Sequence[SessionMatch],
+    drifts: Sequence[Drift],
+    climb: Climb,
+    *,
+    unknown: str | None = None,
+    fleet: bool = True,
+) -> None:
+    """Write down what the run saw of a host before it changed anything in its fleet.
+
+    + unknown: why its state could not be told
+    + fleet: whether its tmux fleet was looked at
+    """
+    memory = memory_of(host.state)
+    damage = [drift for drift in drifts if drift.kind != "unmarked"]
+    wrong = [f"{each.subject}: {each.reason}" for each in findings(host).values() if each.verdict != "warning"]
+    reasons = [f"{drift.target} {drift.reason}" for drift in damage] + wrong
+    health: Health = "unknown" if unknown else "drift" if reasons else "healthy"
+    host.connector_data[_OBSERVED] = True
+    memory.keep(
+        Observation(
+            **memory.common(),
+            host=host.name,
+            health=health,
+            reason=unknown or "; ".join(reasons),
+            fleet=fleet and not unknown,
+            upkeep=keeps_up(host),
+            **_measures(seen),
+            agents=_agents(matches, damage),
+        ),
+        *(
+            DriftSeen(
+                **memory.common(),
+                host=host.name,
+                target=str(drift.target),
+                kind=drift.kind,
+                level=drift.level.name,
+                reason=drift.reason,
+                cause=cause.name if (cause := climb.causes.get(drift.target)) else "unknown",
+                evidence="\n".join(cause.lines) if cause else "",
+            )
+            for drift in damage
+        ),
+    )
+
+
+def _measures(seen: state.Host) -> dict[str, Any]:
+    sessions = seen.tmux.sessions if seen.tmux else None
+    windows = [window for session in sessions for window in session.windows] if sessions is not None else None
+    return {
+        "boot_id": seen.boot.boot_id if seen.boot else None,
+        "uptime": seen.boot.uptime if seen.boot else None,
+        "disk_used": seen.disk.used_percent if seen.disk else None,
+        "memory_available": seen.memory.available_percent if seen.memory else None,
+        "load": seen.load.one if seen.load else None,
+        "sessions": None if sessions is None else len(sessions),
+        "windows": None if windows is None else len(windows),
+        "panes": None if windows is None else sum(len(window.panes) for window in windows),
+    }
+
+
+def _agents(matches: Sequence[SessionMatch], damage: Iterable[Drift]) -> Mapping[str, str]:
+    """The state of every supervised pane."""
+    states = {"pane-dead": "dead", "agent-exited": "exited"}
+    wrong = {drift.target: states.get(drift.kind, "missing") for drift in damage}
+    found = {}
+    for match in matches:
+        for window in match.windows:
+            for pane in window.panes:
+                if pane.pane.supervised:
+                    target = Target(match.session.session_name, window.window.name, pane.pane.name)
+                    well = "running" if pane.seen is not None and not pane.seen.dead else "ended"
+                    found[str(target)] = next((wrong[scope] for scope in target.scopes() if scope in wrong), well)
+    return found
+
+
+def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> None:
+    """Write down what came of a level's turn, for each target that it was about.
+
+    + left: what is still wrong there
+    """
+    memory = memory_of(host.state)
+    # Adopting is no recovery.
+    tried = [drift for drift in step.drifts if drift.kind != "unmarked"]
+    known = memory.histories(host.name, [str(drift.target) for drift in tried]) if tried else {}
+    wrong = {scope for drift in left for scope in drift.target.scopes()}
+    rules = rules_of(host)
+    memory.keep(
+        *(
+            Recovered(
+                **memory.common(),
+                host=host.name,
+                target=str(drift.target),
+                level=step.level.name,
+                does="restore",
+                outcome="failed" if step.failure and (drift.target in wrong or not wrong) else "restored",
+                seconds=step.seconds,
+                first_try=len(incident_tries(known[str(drift.target)], rules, now())) <= 1,
+                cause=cause.name if (cause := climb.causes.get(drift.target)) else "unknown",
+                reason=step.failure or "",
+            )
+            for drift in tried
+        )
+    )
+
+
+def note_upkeep(host: Host) -> None:
+    """Write down what upkeep found on a host, and what came of what it tried."""
+    memory = memory_of(host.state)
+    wrong = [each for each in findings(host).values() if each.verdict != "warning"]
+    tried = [each for each in wrong if (host.name, each.subject) in memory.tries]
+    known = memory.histories(host.name, [each.subject for each in tried]) if tried else {}
+    rules = rules_of(host)
+    memory.keep(
+        *(
+            DriftSeen(
+                **memory.common(), host=host.name, target=each.subject, kind=UPKEEP, level=UPKEEP, reason=each.reason
+            )
+            for each in wrong
+        ),
+        *(
+            Recovered(
+                **memory.common(),
+                host=host.name,
+                target=each.subject,
+                level=UPKEEP,
+                does="restore",
+                outcome="restored" if each.verdict == "repaired" else "failed",
+                seconds=now() - memory.tries[host.name, each.subject][0].at,
+                first_try=len(incident_tries(known[each.subject], rules, now())) <= 1,
+                reason=each.reason,
+            )
+            for each in tried
+        ),
+    )
