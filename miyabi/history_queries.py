@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select
 
 from miyabi.gate import TargetHistory, Try
 from miyabi.history_tables import TABLES, inserting, record_of, row_of
@@ -19,6 +19,7 @@ from miyabi.records import (
     Recovered,
     RunEnded,
     RunStarted,
+    Signalled,
 )
 
 R = TypeVar("R", bound=Record)
@@ -28,6 +29,8 @@ NEWEST = 60
 # Seconds. What is older says nothing about today.
 LOOK_BACK = 30 * 86400.0
 
+# The signal of a human who lets a target through.
+RESUME = "resume"
 # What counts as a try: what ends or starts something.
 _TRIES = ("restore", "interrupt", "reboot")
 # A thing that has not got its name yet is not damaged.
@@ -69,15 +72,15 @@ def target_histories(
     looks = _looks(connection, host, now, subjects=subjects)
     damaged = _damaged(connection, host, {run for run, _ in looks}, targets)
     tries = _tries(connection, host, targets, now)
-    return {
-        target: TargetHistory(
-            tuple(
-                (at, any((run, scope) in damaged for scope in _scopes(target, subjects=subjects))) for run, at in looks
-            ),
-            tuple(tries.get(target, ())),
-        )
-        for target in targets
-    }
+    resumed = _resumed(connection, host, now)
+    found = {}
+    for target in targets:
+        scopes = _scopes(target, subjects=subjects)
+        sightings = tuple((at, any((run, scope) in damaged for scope in scopes)) for run, at in looks)
+        # What was let through last for the fleet, the host, or anything that the target is in.
+        resumed_at = next((at for named, at in resumed if named in {"", *scopes}), None)
+        found[target] = TargetHistory(sightings, tuple(tries.get(target, ())), resumed_at)
+    return found
 
 
 def _looks(connection: Connection, host: str, now: float, *, subjects: bool) -> Sequence[tuple[str, float]]:
@@ -166,6 +169,17 @@ def _tries(connection: Connection, host: str, targets: Collection[str], now: flo
     return found
 
 
+def _resumed(connection: Connection, host: str, now: float) -> Sequence[tuple[str, float]]:
+    """What people have let through on a host, or on all, and when; the last one first."""
+    signals = TABLES[Signalled].c
+    query = (
+        select(signals.target, signals.at)
+        .where(signals.host.in_(["", host]), signals.signal == RESUME, signals.at > now - LOOK_BACK)
+        .order_by(signals.id.desc())
+    )
+    return [(target, at) for target, at in connection.execute(query)]
+
+
 def records(
     connection: Connection,
     kind: type[R],
@@ -216,30 +230,32 @@ def runs(connection: Connection, limit: int | None) -> list[tuple[RunStarted, Ru
 
 def shares_by_cause(connection: Connection, since: float, until: float) -> dict[str, int]:
     """How many failures each cause had, most first; one that several looks in a row have seen is one."""
-    drifts, seen = TABLES[DriftSeen], TABLES[Observation].c
-    before = (
+    drifts, seen = TABLES[DriftSeen].c, TABLES[Observation].c
+    looks = (
         select(
             seen.run,
             seen.host,
-            func.lag(seen.run).over(partition_by=seen.host, order_by=seen.id).label("previous"),
+            func.row_number().over(partition_by=seen.host, order_by=seen.id).label("number"),
         )
-        .where(seen.health.in_(_JUDGED))
+        .where(seen.health.in_(_JUDGED), seen.at >= since, seen.at < until)
         .subquery()
     )
-    earlier = drifts.alias()
-    was_seen = exists().where(
-        before.c.run == drifts.c.run,
-        before.c.host == drifts.c.host,
-        earlier.c.run == before.c.previous,
-        earlier.c.host == drifts.c.host,
-        earlier.c.target == drifts.c.target,
-        earlier.c.cause == drifts.c.cause,
+    same = (drifts.host, drifts.target, drifts.cause)
+    spotted = (
+        select(
+            drifts.cause,
+            looks.c.number,
+            func.lag(looks.c.number).over(partition_by=same, order_by=drifts.id).label("before"),
+        )
+        .join_from(TABLES[DriftSeen], looks, and_(looks.c.run == drifts.run, looks.c.host == drifts.host), isouter=True)
+        .where(drifts.at >= since, drifts.at < until, drifts.kind != _UNDAMAGED)
+        .subquery()
     )
-    number = func.count().label("number")
+    failures = func.count().label("failures")
     query = (
-        select(drifts.c.cause, number)
-        .where(drifts.c.at >= since, drifts.c.at < until, drifts.c.kind != _UNDAMAGED, ~was_seen)
-        .group_by(drifts.c.cause)
-        .order_by(number.desc(), drifts.c.cause)
+        select(spotted.c.cause, failures)
+        .where(or_(spotted.c.number.is_(None), spotted.c.before.is_(None), spotted.c.number > spotted.c.before + 1))
+        .group_by(spotted.c.cause)
+        .order_by(failures.desc(), spotted.c.cause)
     )
-    return {row.cause: row.number for row in connection.execute(query)}
+    return {row.cause: row.failures for row in connection.execute(query)}
