@@ -15,6 +15,7 @@ from miyabi.gate_pauses import is_within, pause_of
 from miyabi.gate_rules import Rules
 from miyabi.gate_types import Fleet, Pause, Request, Storm, Try
 from miyabi.levels import Level
+from miyabi.storm import cooled_at
 from miyabi.words import counted, lasting
 
 # Seconds until it is worth looking again where nothing says how long it takes.
@@ -253,16 +254,18 @@ def _touches(one: str, other: str) -> bool:
 
 
 def _stormy(over: Storm, case: Case) -> Hold:
-    cooldown = case.fleet.rules.storm_cooldown
+    rules = case.fleet.rules
     by = f" by one cause ({over.cause})" if over.cause else ""
     words = f"a storm: {counted(len(over.targets), 'target')} damaged at once{by}"
-    until = min(over.since, case.now) + cooldown
-    if over.canary is None or until > case.now:
-        return (f"{words}, nothing is restarted until it has cooled down", until) if until > case.now else None
+    again_at = cooled_at(over.since, rules, case.now)
+    if again_at > case.now:
+        return f"{words}, nothing is restarted until it has cooled down", again_at
+    if over.canary is None or over.canary_holds:
+        return None
     host, target, at = over.canary
-    again_at = min(at, case.now) + cooldown
+    again_at = cooled_at(at, rules, case.now)
     own = host == case.request.host and _touches(target, case.request.target)
-    if over.canary_holds or again_at <= case.now or (own and case.request.climbing):
+    if again_at <= case.now or (own and case.request.climbing):
         return None
     return f"{words}, and {host} {target} is tried first", again_at
 

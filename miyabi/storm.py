@@ -36,14 +36,22 @@ def find_storms(
             continue
         joining = {each for each, cause in counting.items() if storm.cause in {"", cause}}
         targets = left | joining if _is_at_its_worst(storm, rules, now) else left
-        lasting.append(replace(storm, targets=targets, since=min(storm.since, now)))
+        lasting.append(replace(storm, targets=targets))
         fresh = {target: cause for target, cause in fresh.items() if target not in targets}
     return (*lasting, *_new_storms(fresh, hosts, rules, now))
 
 
 def _is_at_its_worst(storm: Storm, rules: FleetRules, now: float) -> bool:
     """Whether what is damaged now is part of the storm: later it would go through on the heels of an old one."""
-    return not storm.canary_holds and (storm.canary is not None or now < storm.since + rules.storm_cooldown)
+    return not storm.canary_holds and (storm.canary is not None or now < cooled_at(storm.since, rules, now))
+
+
+def cooled_at(since: float, rules: FleetRules, now: float) -> float:
+    """When the cool-down is over that began at ``since``.
+
+    One that begins only later was begun before the clock was set back: by no more than it lasts, or nobody can tell.
+    """
+    return now if since > now + rules.storm_cooldown else min(since, now) + rules.storm_cooldown
 
 
 def _new_storms(
@@ -77,7 +85,9 @@ def with_canary(
     + looked_at: when that was seen; what was tried later is not proved by it
     """
     after = {
-        each: at for each, at in tried.items() if each in storm.targets and at >= storm.since + rules.storm_cooldown
+        each: at
+        for each, at in tried.items()
+        if each in storm.targets and (at >= storm.since + rules.storm_cooldown or storm.since > looked_at)
     }
     seen = [(at, each) for each, at in after.items() if at < looked_at and each[0] in damage]
     if seen:

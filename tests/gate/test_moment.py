@@ -66,7 +66,8 @@ CASES: list[tuple[str, dict[str, Any], Fleet, str, float]] = [
         "storm",
         300,
     ),
-    ("a storm of the future", {}, _fleet(storms=(Storm("", _ACTIVE, NOW + 3600),)), "storm", 300),
+    ("a storm of soon", {}, _fleet(storms=(Storm("", _ACTIVE, NOW + 200),)), "storm", 300),
+    ("a storm of the future", {}, _fleet(storms=(Storm("", _ACTIVE, NOW + 3600),)), "", 0),
     (
         "another is tried first",
         {},

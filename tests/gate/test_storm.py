@@ -94,10 +94,12 @@ def test_a_second_wave_is_a_storm_of_its_own() -> None:
     assert [(len(each.targets), each.since) for each in found] == [(1, old.since), (7, NOW)]
 
 
-def test_a_storm_of_the_future_begins_now() -> None:
-    damage = _damage(5, "api-error")
-    storm = Storm("api-error", _targets(damage), NOW + 3600)
-    assert [each.since for each in find_storms(damage, 50, [storm], RULES, NOW)] == [NOW]
+def test_a_storm_of_the_future_goes_on() -> None:
+    """The clock was set back: what was tried last, before it or since, goes first."""
+    damage = _damage(6, "api-error")
+    [storm] = find_storms(damage, 50, [Storm("api-error", _targets(damage), NOW + 3600)], RULES, NOW)
+    assert storm.targets == _targets(damage)
+    assert with_canary(storm, {("h0", "s:w.0"): NOW - 5}, damage, NOW - 10, RULES).canary == ("h0", "s:w.0", NOW - 5)
 
 
 # Which target was tried first after the cool-down.
