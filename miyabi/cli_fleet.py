@@ -37,6 +37,7 @@ from miyabi.target_name import Known
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from miyabi.history import History
 
@@ -192,20 +193,38 @@ def console() -> Console:
     return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False, no_color=not is_terminal)
 
 
-@contextmanager
-def working(words: str, *, is_json: bool = False) -> Iterator[Callable[[str], None]]:
-    """A spinner on the terminal while something takes its time; nothing elsewhere.
+class Progress:
+    """What is shown while something takes its time: nothing, unless somebody looks."""
 
-    Gives a function that changes the words.
-    """
+    def __init__(self, status: Status | None) -> None:
+        self._status = status
+
+    def now(self, words: str) -> None:
+        """Say what is done at this moment; only a terminal shows it."""
+        if self._status is not None:
+            from rich.text import Text  # noqa: PLC0415
+
+            self._status.update(Text(words))
+
+    def line(self, words: str) -> None:
+        """Say something that stays."""
+        if self._status is None:
+            say(words)
+        else:
+            self._status.console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def working(words: str, *, is_json: bool = False) -> Iterator[Progress]:
+    """A spinner on the terminal while something takes its time; nothing elsewhere."""
     if is_json or not sys.stderr.isatty():
-        yield lambda _: None
+        yield Progress(None)
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     with Console(stderr=True).status(Text(words)) as status:
-        yield lambda said: status.update(Text(said))
+        yield Progress(status)
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
