@@ -32,6 +32,7 @@ _COMMANDS: dict[str, str] = {
     "snapshot": "miyabi.cli_snapshot",
     "sandbox": "miyabi.cli_sandbox",
     "status": "miyabi.cli_status",
+    "explain": "miyabi.cli_status",
     "recover": "miyabi.cli_recover",
     "signal": "miyabi.cli_signal",
     "history": "miyabi.cli_history",

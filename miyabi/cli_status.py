@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+from dataclasses import replace
+
 import click
 
-from miyabi.cli_fleet import as_json, clock, console, fleet_of_clone, plainly, print_json, working
+from miyabi.cli_fleet import (
+    FleetOfClone,
+    as_json,
+    clock,
+    console,
+    fleet_of_clone,
+    history_if_any,
+    plainly,
+    print_json,
+    working,
+)
+from miyabi.errors import TargetError
+from miyabi.explanation import Case, case_json, concerns, explain as parts_of, newest
 from miyabi.fleet_look import FleetLook, look_at
+from miyabi.gate import TargetHistory
 from miyabi.host_status import exit_code, in_order, status_json
+from miyabi.masking import masked, shown
+from miyabi.records import DriftSeen, Recovered
 from miyabi.status_view import next_step, status_table, summed_up
+from miyabi.target_name import TargetName, name_target
 from miyabi.words import counted, iso
+
+# Records of one target that an explanation goes by, at most.
+_MOST = 50
+
+# The widest text that is easily read, and the column in which it begins.
+_WIDEST = 110
+_MARGIN = 10
 
 
 @click.command()
@@ -48,3 +76,83 @@ def _as_json(looked: FleetLook, code: int) -> dict[str, object]:
         "open_incidents": len(looked.outlook.remembered.incidents),
         "hosts": [status_json(each) for each in in_order(looked.statuses)],
     }
+
+
+@click.command()
+@click.argument("target")
+@as_json
+@plainly
+def explain(target: str, *, is_json: bool) -> None:
+    """Say why TARGET is judged as it is: the evidence, its history, what the gate says, and what comes next.
+
+    TARGET is HOST, HOST:SESSION:WINDOW.PANE, HOST:SUBJECT such as 'mugen:server mcp', or a pane's name when only one
+    has it. Nothing is changed. Exit code: 0 when it is as its spec says, 2 when it has drifted, 1 when nobody can tell.
+    """
+    fleet = fleet_of_clone()
+    named = name_target(target, fleet.known())
+    if not named.host:
+        raise TargetError("all: an explanation is about one host, or something on it; for the fleet: miyabi status")
+    with working(f"looking at {named.host}", is_json=is_json):
+        case = _case(fleet, named, look_at(fleet, [named.host], clock()))
+    if is_json:
+        print_json({**case_json(case), "exit_code": _code(case)})
+    else:
+        _print_parts(case)
+    raise SystemExit(_code(case))
+
+
+def _case(fleet: FleetOfClone, named: TargetName, looked: FleetLook) -> Case:
+    """All that is known of a target."""
+    [status] = looked.statuses
+    about = named.target
+    drifts = tuple(each for each in status.drifts if concerns(each.found.target, about))
+    told = tuple(each for each in (*status.unknown, *status.warnings) if concerns(each.target, about))
+    wanted = looked.specs.get(named.host)
+    holds = looked.outlook.holds(named.host, drifts[0].found, wanted) if drifts and wanted else ()
+    case = Case(named, status, wanted, looked.now, drifts, told, holds=holds)
+    with history_if_any(fleet, looked.now) as history:
+        if history is None:
+            return case
+        known = history.target_histories(named.host, [about], looked.now).get(about, TargetHistory())
+        seen = history.records(DriftSeen, host=named.host, limit=_MOST * 20)
+        recovered = history.records(Recovered, host=named.host, limit=_MOST * 20)
+    is_damaged = any(each.found.kind != "unmarked" for each in drifts)
+    if case.is_judged:
+        known = replace(known, sightings=(*known.sightings, (looked.now, is_damaged)))
+    return replace(
+        case,
+        history=known,
+        seen=tuple(newest(seen, about, _MOST)),
+        recovered=tuple(newest(recovered, about, _MOST)),
+        incidents=tuple(
+            each
+            for each in looked.outlook.remembered.incidents
+            if f"{named}" in each.covers or (each.host == named.host and concerns(each.target, about))
+        ),
+    )
+
+
+def _code(case: Case) -> int:
+    if not case.is_judged or (not case.drifts and any(each.kind == "unknown" for each in case.told)):
+        return 0 if case.status.health == "asleep" else 1
+    return 2 if case.drifts else 0
+
+
+def _print_parts(case: Case) -> None:
+    width = min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else _WIDEST
+    for label, lines in parts_of(case):
+        for number, line in enumerate(lines):
+            text = shown(masked(line))
+            if not label:
+                click.secho(text, bold=True)
+                continue
+            head = f"{label if number == 0 else '':<{_MARGIN}}"
+            click.echo(_wrapped(text, head, width))
+
+
+def _wrapped(text: str, head: str, width: int) -> str:
+    """A line that is no command is wrapped; a command stays in one piece, to be copied."""
+    if "    # " in text or text.startswith("|"):
+        return head + text
+    wrapped = textwrap.wrap(text, max(20, width - _MARGIN), break_on_hyphens=False, break_long_words=False)
+    return head + f"\n{' ' * _MARGIN}".join(wrapped or [""])

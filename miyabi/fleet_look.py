@@ -13,7 +13,7 @@ from miyabi.outlook import Outlook, Remembered, fleet_now, pauses_of_spec, with_
 from miyabi.pauses import read_pauses
 from miyabi.presence import remembered as presence_of
 from miyabi.pyinfra_command import Answers, ask_fleet
-from miyabi.records import DriftSeen, Observation
+from miyabi.records import DriftSeen, Observation, Recovered
 from miyabi.spec import Spec
 
 _FACT = "facts.fleet_health.Drifts"
@@ -80,6 +80,14 @@ def _remembered(
             known = history.target_histories(host, targets, now)
             histories |= {(host, target): with_this_look(each, now) for target, each in known.items()}
         causes = latest_causes(history.records(DriftSeen, since=now - _CAUSES))
-        incidents = history.open_incidents()
-        remembered = Remembered(incidents, causes, histories, history.breakers(), history.leases(now), pauses)
+        recovered = history.records(Recovered, since=now - _CAUSES)
+        remembered = Remembered(
+            incidents=history.open_incidents(),
+            causes=causes,
+            histories=histories,
+            restored={(each.host, each.target): each.at for each in recovered[::-1] if each.outcome == "restored"},
+            breakers=history.breakers(),
+            leases=history.leases(now),
+            pauses=pauses,
+        )
     return remembered, dict(observations), True

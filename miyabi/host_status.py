@@ -8,7 +8,7 @@ from typing import Any
 
 from miyabi.gate import Decision
 from miyabi.health import FleetHealth, Found, Numbers
-from miyabi.outlook import Outlook, damaged_since
+from miyabi.outlook import Outlook
 from miyabi.records import DriftSeen, Health, Observation
 from miyabi.spec import Spec
 from miyabi.words import iso
@@ -62,11 +62,12 @@ def status_of(
     """
     drifts = []
     for found in seen.drifts:
-        history = outlook.history(host, found.target)
         decision = outlook.decision(host, found, wanted)
         cause = outlook.cause(host, found.target)
         level = outlook.level(host, found, wanted)
-        drifts.append(DriftStatus(found, level, damaged_since(history) or outlook.now, cause, decision))
+        drifts.append(
+            DriftStatus(found, level, outlook.damaged_since(host, found.target) or outlook.now, cause, decision)
+        )
     since = min((each.since for each in drifts), default=None) or same_since(earlier, seen.health)
     return HostStatus(
         host,

@@ -12,6 +12,7 @@ from miyabi.drift import Target
 from miyabi.gate import RULES, Decision, Does, Fleet, Pause, Request, Storm, TargetHistory, decide, exhausted_level
 from miyabi.gate_holds import Case
 from miyabi.gate_past import read_past
+from miyabi.gate_pauses import is_within
 from miyabi.gate_rules import FleetRules
 from miyabi.health import FleetHealth, Found
 from miyabi.levels import Level
@@ -32,6 +33,7 @@ class Remembered:
     + incidents: those that are open
     + causes: of each damage, as it was attributed last, by host and target
     + histories: of each target by host and target
+    + restored: when a target was brought back last, by host and target
     + breakers: by ``host NAME``: failures in a row, and when it opened
     + leases: who recovers which host at this moment, and until when
     + pauses: those that are in force, the specs' own among them
@@ -40,6 +42,7 @@ class Remembered:
     incidents: tuple[IncidentChanged, ...] = ()
     causes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     histories: Mapping[tuple[str, str], TargetHistory] = field(default_factory=dict)
+    restored: Mapping[tuple[str, str], float] = field(default_factory=dict)
     breakers: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
     leases: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
@@ -60,6 +63,20 @@ class Outlook:
     def history(self, host: str, target: str) -> TargetHistory:
         """What is remembered of a target."""
         return self.remembered.histories.get((host, target), TargetHistory())
+
+    def damaged_since(self, host: str, target: str) -> float | None:
+        """Since when a target is seen damaged without a break; None when its last look found it well, or none did.
+
+        What was restored, by itself or together with what it is in, and is damaged again, is so since the look after.
+        """
+        moments = [at for (on, each), at in self.remembered.restored.items() if on == host and is_within(target, each)]
+        restored = max(moments, default=float("-inf"))
+        since: float | None = None
+        for at, is_damaged in reversed(self.history(host, target).sightings):
+            if not is_damaged or at <= restored:
+                break
+            since = at
+        return since
 
     def decision(self, host: str, found: Found, wanted: Spec) -> Decision:
         """What the gate would say now to the repair of what was found on a host."""
@@ -173,13 +190,3 @@ def pauses_of_spec(host: str, wanted: Spec, now: float) -> tuple[Pause, ...]:
 def with_this_look(history: TargetHistory, now: float) -> TargetHistory:
     """A target's history with the look that has just found it damaged, which a run would count as its first."""
     return replace(history, sightings=(*history.sightings, (now, True)))
-
-
-def damaged_since(history: TargetHistory) -> float | None:
-    """Since when a target is seen damaged without a break; None when its last look found it well, or there was none."""
-    since: float | None = None
-    for at, is_damaged in reversed(history.sightings):
-        if not is_damaged:
-            break
-        since = at
-    return since

@@ -59,7 +59,7 @@ def outcome_of(host: str, ran: Ran) -> HostOutcome:
     waits = tuple(
         each for each in held.values() if not each.allowed and not _came_back(each.target, repaired) and each.rule
     )
-    known = {each.target for each in (*recovered.values(), *waits)}
+    known = {*recovered, *(each.target for each in waits)}
     drifts = {each.target: each for each in ran.drifts if each.host == host}
     left = tuple(each for each in drifts.values() if each.target not in known and not _came_back(each.target, repaired))
     if not seen:
