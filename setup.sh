@@ -57,11 +57,21 @@ programs_to_demo() {
     provide runsv runit || say "runit is missing: the sandbox's phone has a plain sshd"
 }
 
+have_postgresql() { have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+
+provide_postgresql() {
+    if have_postgresql; then return; fi
+    install_packages postgresql && have_postgresql || return 1
+    # The tests start their own: nobody asked for one on port 5432.
+    if [ -d /run/systemd/system ]; then as_root systemctl -q disable --now postgresql.service 2>/dev/null || :; fi
+}
+
 programs_to_test() {
     programs_to_demo
     for shell in zsh mksh busybox; do
         provide "$shell" "$shell" || say "$shell is missing: the tests that need it are skipped"
     done
+    provide_postgresql || say "postgresql is missing: the tests that need it are skipped"
     provide systemd-analyze systemd || say "systemd-analyze is missing: the tests that need it are skipped"
 }
 

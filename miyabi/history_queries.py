@@ -58,7 +58,8 @@ def insert(connection: Connection, records: Iterable[Record]) -> int:
             rows.setdefault(type(record), []).append(row)
     for kind, some in rows.items():
         statement = inserting(connection)(TABLES[kind]).on_conflict_do_nothing(index_elements=["event"])
-        new += max(connection.execute(statement, some).rowcount, 0)
+        done = connection.execute(statement, some, execution_options={"preserve_rowcount": True})
+        new += max(done.rowcount, 0)
     return new
 
 

@@ -8,9 +8,12 @@ import shutil
 import pytest
 
 
-def required(program: str) -> str:
-    """The path of ``program``; without it the test is skipped, but fails in CI, where `make test` installs it."""
-    found = shutil.which(program)
+def required(program: str, *folders: str) -> str:
+    """The path of ``program``; without it the test is skipped, but fails in CI, where `make test` installs it.
+
+    + folders: where it may be beside PATH; the last one that has it counts
+    """
+    found = shutil.which(program, path=os.pathsep.join([os.environ["PATH"], *reversed(folders)]))
     if found is None:
         reason = f"{program} is not installed"
         if os.environ.get("CI") == "true":

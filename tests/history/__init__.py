@@ -1,0 +1,1 @@
+"""Journal, history and pauses: what is remembered, on SQLite and PostgreSQL alike."""
