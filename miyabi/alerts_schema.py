@@ -59,7 +59,7 @@ def _stop(given: Any) -> Stop:
         raise refused(STOP_FORM)
     criticals = given["criticals"]
     try:
-        seconds = parse_duration(getattr(given["for"], "text", given["for"]))
+        seconds = parse_duration(str(getattr(given["for"], "text", given["for"])))
     except (ValueError, TypeError):
         raise refused(STOP_FORM) from None
     if isinstance(criticals, bool) or not isinstance(criticals, int) or criticals < 2 or not 60 <= seconds <= 7 * 86400:
