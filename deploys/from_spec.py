@@ -14,6 +14,7 @@ from miyabi.spec import Spec
 from operations import files, integrations, limits, logs, processes, sshd, termux
 from operations.integrations import as_check
 from operations.processes import as_arguments
+from operations.record import will_keep_up
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ def expect_everything(wanted: Spec) -> None:
 
 def keep(wanted: Spec) -> None:
     """Keep what the current host's fleet stands on; an operation that fails stops no other, and no level."""
+    will_keep_up(host)
     _keep_limits(wanted)
     for name, temp in _named("Temp", wanted.temp):
         files.pruned(name=name, path=temp.path, older_than=temp.older_than, _ignore_errors=True)

@@ -28,7 +28,9 @@ class Climb:
     + attempts: the highest level that acted on each target
     + steps: each level that acted, in order
     + drifts: what the last look at the host found
+    + seen: the host, as it was then
     + left: that in words; None when it is as its spec wants it, but for what is paused
+    + unknown: why nothing could be told; None when it could
     + paused: what is wrong and left alone because somebody wants that, in words
     + held: what the gate holds, and why
     + causes: of what is wrong, as far as the evidence tells
@@ -38,7 +40,9 @@ class Climb:
     attempts: dict[Target, Level] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     drifts: tuple[Drift, ...] = ()
+    seen: state.Host | None = None
     left: str | None = "not looked at"
+    unknown: str | None = None
     paused: str | None = None
     held: dict[Target, Decision] = field(default_factory=dict)
     causes: dict[Target, Cause] = field(default_factory=dict)

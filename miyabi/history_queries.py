@@ -43,6 +43,10 @@ _SUBJECTS = {"sshd", "disk", "memory", "processes", "clock", "wake lock", "notif
 _SUBJECT_KINDS = ("server ", "log ", "temp ", "config ", "integration ", "network ")
 
 
+# The cause of what a host, which was never seen before, does not have.
+MISSING = "missing"
+
+
 def is_subject(target: str) -> bool:
     """Whether a target is an upkeep subject such as ``server mcp``, and no session of that name."""
     return target in _SUBJECTS or target.startswith(_SUBJECT_KINDS)
@@ -153,6 +157,8 @@ def _tries(connection: Connection, host: str, targets: Collection[str], now: flo
             decisions.host == host,
             decisions.allowed,
             decisions.does.in_(_TRIES),
+            # What is made on a host for the first time is no try to repair it.
+            decisions.cause != MISSING,
             decisions.at > now - LOOK_BACK,
             *_among(decisions.target, targets),
         )

@@ -66,29 +66,30 @@ def recovery_status(  # noqa: PLR0913, PLR0917 - the fields of the signal
     host: str,
     level: Level | None,
     affected: Iterable[str],
-    restored: Iterable[str],
+    restored: bool,  # noqa: FBT001 - the signal's own field
     duration: float,
 ) -> Signalled:
     """What a recovery was about.
 
     + level: the highest that acted; None is upkeep alone
-    + affected, restored: targets
+    + affected: targets
+    + restored: whether all of them are well again
     + duration: seconds
     """
     details = {
         "level": level.title if level else "UPKEEP",
         "affected": list(affected),
-        "restored": list(restored),
-        "duration": round(duration, 3),
+        "restored": restored,
+        "duration": f"{duration:.1f}s",
     }
     return _signal("recovery_status", run, at, host, details)
 
 
 def session_snapshot(  # noqa: PLR0913, PLR0917 - the fields of the signal
-    run: str, at: float, host: str, sessions: Iterable[str], windows: Iterable[str], panes: Iterable[str]
+    run: str, at: float, host: str, sessions: Iterable[str], windows: int, panes: int
 ) -> Signalled:
-    """What there is on a host after a recovery, each by its target."""
-    details = {"sessions": list(sessions), "windows": list(windows), "panes": list(panes)}
+    """What there is on a host after a recovery: the names of its sessions, and how many windows and panes."""
+    details = {"sessions": list(sessions), "windows": windows, "panes": panes}
     return _signal("session_snapshot", run, at, host, details)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ASLEEP = "miyabi_asleep"
 _ABSENCE = "miyabi_absence"
+_ABSENT_FOR = "miyabi_absent_for"
 _RETURNED = "miyabi_returned"
 
 # What pyinfra says of a host that is not there. One that is there and does not let us in, or has another key, is no
@@ -38,6 +39,12 @@ def absence(host: Host) -> str | None:
     """In words, since when ``host`` is not reached; None when it was."""
     words: str | None = host.connector_data.get(_ABSENCE)
     return words
+
+
+def absent_for(host: Host) -> float | None:
+    """For how many seconds ``host`` has not been reached; None when it was."""
+    seconds: float | None = host.connector_data.get(_ABSENT_FOR)
+    return seconds
 
 
 def returned_at(host: Host) -> float | None:
@@ -61,8 +68,11 @@ class _Absences(BaseStateCallback):
     def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # type: ignore[override]
         """Note that the host is not there, and say what that means."""
         del state
-        words = since(note_absent(host.name, time()))
+        moment = time()
+        presence = note_absent(host.name, moment)
+        words = since(presence)
         host.connector_data[_ABSENCE] = words
+        host.connector_data[_ABSENT_FOR] = moment - (presence.absent_since or moment)
         if _may_be_absent(host) and str(error).startswith(_ABSENT):
             host.connector_data[_ASLEEP] = f"asleep, {words}; nothing is done to it"
             logger.info(f"{host.print_prefix}{host.connector_data[_ASLEEP]}")

@@ -12,7 +12,6 @@ from miyabi.cause import attribute, evidence_of_drift, find_pane
 from miyabi.climb import Climb
 from miyabi.drift import Drift, Target
 from miyabi.last_words import LastWords
-from miyabi.records import Observation
 from miyabi.spec import Spec
 from operations.memory import memory_of
 
@@ -30,7 +29,7 @@ def causes_of(
     new = [drift for drift in drifts if drift.kind != "unmarked" and drift.target not in climb.causes]
     if new:
         words = last_words(host, wanted, new, seen)
-        before = _when_well(host)
+        before = memory_of(host.state).last_seen(host.name)
         climb.causes |= {drift.target: attribute(evidence_of_drift(drift, seen, words, before)) for drift in new}
     return {drift.target: climb.causes[drift.target].name for drift in drifts if drift.target in climb.causes}
 
@@ -55,10 +54,3 @@ def last_words(host: Host, wanted: Spec, drifts: Iterable[Drift], seen: state.Ho
         return None
     words = ask(host, evidence_section(sorted(panes), wanted.tmux))
     return None if isinstance(words, Unknown) else words
-
-
-def _when_well(host: Host) -> Observation | None:
-    """How the host was when an earlier run could tell; None when that is not known."""
-    memory = memory_of(host.state)
-    newest = memory.ask_history(lambda history: history.records(Observation, host=host.name, limit=50)) or []
-    return next((each for each in newest if each.health in {"healthy", "drift"} and each.run != memory.run), None)

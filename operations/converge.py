@@ -49,15 +49,16 @@ def look(
     host: Host, wanted: Spec, climb: Climb, *, adopt_panes: bool = True
 ) -> tuple[tuple[SessionMatch, ...], tuple[Drift, ...]] | str:
     """What is there and what is wrong with it, or why that is unknown; ``climb`` remembers the answer."""
-    seen = observe(host, wanted)
+    seen = climb.seen = observe(host, wanted)
     reason = reason_to_refuse(wanted, seen)
     if reason is not None:
-        climb.left = reason
+        climb.left = climb.unknown = reason
         return reason
     # Only a spec without sessions does without tmux.
     matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     found = find_drift(matches, seen)
     drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
+    climb.unknown = None
     climb.looked(drifts, now())
     return matches, drifts
 

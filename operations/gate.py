@@ -93,11 +93,14 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     known = memory.histories(target.name, [request.target for request in counted]) if counted else {}
     rules = rules_of(target)
     decisions = []
-    for request in asked:
+    first = bool(counted) and memory.is_new(target.name)
+    for each in asked:
+        request = replace(each, cause="missing") if first and each.cause == "unknown" else each
         judged = replace(request, unknown=request.unknown or trouble)
         decision = decide(judged, known.get(request.target, TargetHistory()), fleet, rules, now())
         decisions.append(decision)
         if target.state.is_executing and request.does != "tell":
+            memory.decisions[request.host, request.target] = decision
             _write(memory, request, decision)
         if decision.allowed:
             target.connector_data[_PASSED] = True

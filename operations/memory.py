@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyinfra import logger
 
 from facts.host_spec import host_spec
+from miyabi.alert_rules import AlertRules
+from miyabi.alerts_file import read_alerts_file
 from miyabi.drift import Target
 from miyabi.errors import MiyabiError
 from miyabi.fleet_file import history_address, read_fleet_file
-from miyabi.gate import Pause, TargetHistory, Try
+from miyabi.gate import Decision, Pause, TargetHistory, Try
 from miyabi.gate_rules import FleetFile
 from miyabi.journal import append
 from miyabi.presence import state_directory
-from miyabi.records import Record, RunStarted
+from miyabi.records import Observation, Record, RunStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +59,11 @@ class Memory:
     + file: what the fleet's file says
     + holder: who this is, for leases
     + tries: what this run itself was allowed to do so far, for when there is no history to ask
+    + decisions: the gate's last word on each target of which it was asked
     + damage: what is wrong on each host, with its cause, as far as this run has looked
     + disturbed: hosts on which this run disturbs something that lives
     + leased: hosts whose lease this run has
+    + seen_before: how hosts were before this run, as far as somebody has asked
     + told: troubles that were said, as each is said once
     """
 
@@ -69,14 +73,21 @@ class Memory:
     holder: str
     started: float
     tries: dict[tuple[str, str], list[Try]] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], Decision] = field(default_factory=dict)
     damage: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     disturbed: set[str] = field(default_factory=set)
     leased: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
+    seen_before: dict[str, Observation | None] = field(default_factory=dict)
     history: History | None = None
     is_opened: bool = False
     is_announced: bool = False
     command: str = ""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines write into the same history, so that it has to be asked what they have opened."""
+        return self.file.history_url is not None
 
     def event(self) -> str:
         """A new record's name for ever."""
@@ -141,6 +152,18 @@ class Memory:
         known = self.ask_history(asked) or {}
         return {target: self._with_own_tries(host, target, known.get(target)) for target in wanted}
 
+    def last_seen(self, host: str) -> Observation | None:
+        """How a host was when an earlier run could judge it; None when none could, or that is not known."""
+        if host not in self.seen_before:
+            newest = self.ask_history(lambda history: history.records(Observation, host=host, limit=50)) or []
+            judged = (each for each in newest if each.health in {"healthy", "drift"} and each.run != self.run)
+            self.seen_before[host] = next(judged, None)
+        return self.seen_before[host]
+
+    def is_new(self, host: str) -> bool:
+        """Whether a host is certainly seen for the first time, so that what it lacks was never there."""
+        return self.last_seen(host) is None and self.history is not None
+
     def _with_own_tries(self, host: str, target: str, known: TargetHistory | None) -> TargetHistory:
         """A history with this run's own tries, should they not have come into it."""
         own = self.tries.get((host, target), [])
@@ -152,9 +175,12 @@ class Memory:
 
     def lease(self, host: str) -> Mapping[str, tuple[str, float]]:
         """Take the lease of a host, or tell who has it."""
-        other = self.ask_history(
-            lambda history: history.take_lease(host, self.holder, now() + self.file.rules.lease, now())
-        )
+        until = now() + self.file.rules.lease
+        other = self.ask_history(lambda history: history.take_lease(host, self.holder, until, now()))
+        if other is not None and _is_gone(other[0]):
+            gone = other[0]
+            self.ask_history(lambda history: history.release_lease(host, gone))
+            other = self.ask_history(lambda history: history.take_lease(host, self.holder, until, now()))
         if other is not None:
             return {host: other}
         self.leased.add(host)
@@ -194,10 +220,29 @@ def fleet_file(state: State) -> Path:
     return FLEET_FILE
 
 
+def _is_gone(holder: str) -> bool:
+    """Whether a lease's holder was a process of this machine that has ended: what it held is free."""
+    name, _, pid = holder.rpartition(":")
+    if name != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _command() -> str:
     """What was asked of pyinfra, in short."""
     deploys = [word for word in sys.argv[1:] if word.endswith(".py") and "deploys" in word]
     return " ".join(deploys) or " ".join(sys.argv[1:3])
+
+
+def alert_rules(state: State) -> AlertRules:
+    """Who hears of what: alerts.yaml beside the fleet's file. Raises ``SpecError`` when it is wrong."""
+    return read_alerts_file(fleet_file(state).with_name("alerts.yaml"))
 
 
 EMERGENCY_STOP = "emergency stop"

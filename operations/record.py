@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from miyabi import state
 from miyabi.climb import Climb, Step
-from miyabi.drift import Drift, Target
+from miyabi.drift import Drift
 from miyabi.gate import incident_tries
+from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
 from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
 from operations.gate import rules_of
@@ -72,8 +74,7 @@ def note_first_look(
             reason=unknown or "; ".join(reasons),
             fleet=fleet and not unknown,
             upkeep=keeps_up(host),
-            **_measures(seen),
-            agents=_agents(matches, damage),
+            **asdict(numbers_of(seen, agents_of(matches, damage))),
         ),
         *(
             DriftSeen(
@@ -89,36 +90,6 @@ def note_first_look(
             for drift in damage
         ),
     )
-
-
-def _measures(seen: state.Host) -> dict[str, Any]:
-    sessions = seen.tmux.sessions if seen.tmux else None
-    windows = [window for session in sessions for window in session.windows] if sessions is not None else None
-    return {
-        "boot_id": seen.boot.boot_id if seen.boot else None,
-        "uptime": seen.boot.uptime if seen.boot else None,
-        "disk_used": seen.disk.used_percent if seen.disk else None,
-        "memory_available": seen.memory.available_percent if seen.memory else None,
-        "load": seen.load.one if seen.load else None,
-        "sessions": None if sessions is None else len(sessions),
-        "windows": None if windows is None else len(windows),
-        "panes": None if windows is None else sum(len(window.panes) for window in windows),
-    }
-
-
-def _agents(matches: Sequence[SessionMatch], damage: Iterable[Drift]) -> Mapping[str, str]:
-    """The state of every supervised pane."""
-    states = {"pane-dead": "dead", "agent-exited": "exited"}
-    wrong = {drift.target: states.get(drift.kind, "missing") for drift in damage}
-    found = {}
-    for match in matches:
-        for window in match.windows:
-            for pane in window.panes:
-                if pane.pane.supervised:
-                    target = Target(match.session.session_name, window.window.name, pane.pane.name)
-                    well = "running" if pane.seen is not None and not pane.seen.dead else "ended"
-                    found[str(target)] = next((wrong[scope] for scope in target.scopes() if scope in wrong), well)
-    return found
 
 
 def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> None:

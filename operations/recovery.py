@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from time import sleep
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pyinfra import host, logger, state
 from pyinfra.api import FunctionCommand, StringCommand
@@ -23,30 +23,31 @@ from miyabi.message import status_line
 from miyabi.plan import Action
 from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
-from operations import processes, termux
+from miyabi.state import Host as HostState
+from operations import processes
 from operations.availability import absence, asleep
 from operations.bring_up import subject_of
 from operations.causes import causes_of
+from operations.climbing import climb_of
+from operations.closing import close
 from operations.converge import converge, look, plan_levels
 from operations.gate import operation
 from operations.guardian import tell_guardian
 from operations.level_gate import settled_at
 from operations.memory import memory_of, now
+from operations.outcome import conclude, outcome_of
 from operations.processes import as_arguments
-from operations.record import note_first_look
+from operations.record import note_first_look, note_upkeep
 from operations.refusal import refusal
+from operations.telling import tell_here
 from operations.upkeep import findings
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
     from pyinfra.api.command import PyinfraCommand
 
-_CLIMB = "miyabi_climb"
-
-
-def climb_of(target: Host) -> Climb:
-    """What happened on ``target`` in this run so far."""
-    return cast("Climb", target.connector_data.setdefault(_CLIMB, Climb()))
+# What upkeep alone sees of the tmux fleet.
+NOTHING_SEEN = HostState()
 
 
 def require_specs() -> None:
@@ -57,8 +58,13 @@ def require_specs() -> None:
             host_spec(each)
         except MiyabiError as error:
             problems.append(str(error))
+    for read in (memory_of, outcome_of):
+        try:
+            read(state)
+        except MiyabiError as error:
+            problems.append(str(error))
     if problems:
-        logger.error("--> Nothing was changed on any host, because of these specs:")
+        logger.error("--> Nothing was changed on any host, because of these files:")
         for problem in dict.fromkeys(problems):
             logger.error(problem.replace("\n", "\n    "))
         raise SystemExit(1)
@@ -211,28 +217,24 @@ def _confirm(wanted: Spec, climb: Climb, *, fleet: bool) -> Generator[PyinfraCom
         climb.left = None
     if not host.state.is_executing:
         return
+    if not fleet:
+        note_first_look(host, NOTHING_SEEN, (), (), climb, fleet=False)
     found = findings(host).values()
+    note_upkeep(host)
     wrong = [climb.left] if climb.left else []
     wrong += [f"{each.subject}: {each.reason}" for each in found if each.verdict == "failed"]
+    alerts = conclude(host, climb, fleet=fleet)
+    acted = any(step.drifts for step in climb.steps) or any(each.verdict == "repaired" for each in found)
+    done = summary(climb, findings(host)) if acted and not wrong else None
+    yield from tell_here(host, wanted, alerts, done)
     if wrong:
-        yield from _tell_the_end(wanted, "FAILED", summary(climb, findings(host)))
         yield refusal("; ".join(wrong))
-        return
-    host.noop("the host is what the spec says")
-    if climb.steps or any(each.verdict == "repaired" for each in found):
-        yield from _tell_the_end(wanted, "COMPLETE", summary(climb, findings(host)))
-
-
-def _tell_the_end(wanted: Spec, how: str, words: str) -> Generator[PyinfraCommand]:
-    """Tell the guardian, and the phone itself where its spec asks for it, how a recovery ended."""
-    yield from tell_guardian(host, wanted, status_line(None, how, words))
-    if wanted.termux.notifications:
-        title = f"{host.name}: recovery {how.lower()}"
-        yield from termux.notification._inner(title=title, text=words)  # noqa: SLF001 - pyinfra's way to nest
+    elif done is None:
+        host.noop("the host is what the spec says")
 
 
 class _Summary(BaseStateCallback):
-    """Prints one line per host when pyinfra begins to disconnect: that is the end of every run, failed or not."""
+    """Ends a run when pyinfra begins to disconnect, failed or not: one line per host, then whoever is to hear of it."""
 
     printed = False
 
@@ -244,9 +246,10 @@ class _Summary(BaseStateCallback):
             return
         self.printed = True
         logger.info("--> Recovery summary:")
-        for each in state.inventory:
-            if state.is_host_in_limit(each):
-                logger.info(f"{each.print_prefix}{_outcome(each)}")
+        hosts = [each for each in state.inventory if state.is_host_in_limit(each)]
+        for each in hosts:
+            logger.info(f"{each.print_prefix}{_outcome(each)}")
+        close(state, hosts)
 
 
 def _outcome(target: Host) -> str:

@@ -1,0 +1,54 @@
+"""The end of a run: what is left to be judged, told and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyinfra import logger
+
+from miyabi.errors import MiyabiError
+from miyabi.records import RunEnded
+from miyabi.signals import health_ok
+from operations.availability import absence, asleep
+from operations.climbing import climb_of
+from operations.memory import memory_of, now
+from operations.outcome import conclude, conclude_run, ended, keep_attention, outcome_of
+from operations.record import note_absence, note_upkeep, was_observed
+from operations.telling import signals_of, tell_everybody
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+
+
+def close(state: State, hosts: Sequence[Host]) -> None:
+    """End a run: whatever goes wrong with it is said, and fails nothing."""
+    memory = memory_of(state)
+    try:
+        for host in hosts:
+            _close_host(host)
+        conclude_run(state)
+        signals = [signal for host in hosts for signal in signals_of(host, climb_of(host))]
+        outcome = ended(state)
+        if outcome == "clean" and any(was_observed(host) for host in hosts):
+            signals.append(health_ok(memory.run, now()))
+        memory.keep(*signals)
+        tell_everybody(state, signals)
+        keep_attention(state)
+        memory.keep(RunEnded(**memory.common(), outcome=outcome, seconds=now() - memory.started, hosts=len(hosts)))
+        memory.let_go()
+    except (MiyabiError, OSError) as error:
+        logger.error(f"--> the run could not be closed: {error}")
+
+
+def _close_host(host: Host) -> None:
+    """What a host's own last operation did not come to, because there was none, or the host had failed before."""
+    if host.name in outcome_of(host.state).judged:
+        return
+    climb = climb_of(host)
+    missed = absence(host)
+    if missed is not None:
+        note_absence(host, "asleep" if asleep(host) else "unreachable", missed)
+    else:
+        note_upkeep(host)
+    conclude(host, climb, fleet=was_observed(host), unknown=climb.unknown)

@@ -1,0 +1,216 @@
+"""How a run ends: incidents opened and closed, whoever is to hear of it told, and the run itself written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from miyabi.alert_rules import AlertRules
+from miyabi.breaker import Breaker
+from miyabi.climb import Climb, is_wish
+from miyabi.incidents import judge, open_after
+from miyabi.journal import attention, journal_size, set_attention
+from miyabi.records import BreakerChanged, IncidentChanged, Record
+from miyabi.severity import Circumstances, severity_of
+from miyabi.verdict import Verdict, covered
+from operations.gate import rules_of
+from operations.memory import Memory, alert_rules, memory_of, now
+from operations.storms import KIND, storms_of
+from operations.upkeep import findings
+from operations.verdicts import verdicts_of, well
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+
+    from miyabi.alert_text import Alert
+
+# Bytes of the journal from which a run takes it into the history, whatever else it does: some hundred looks.
+_LONG_JOURNAL = 400_000
+
+_OUTCOME = "miyabi_outcome"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run has judged so far.
+
+    + incidents: those that are open; None as long as nobody had to ask
+    + judged: hosts of which it is known how they ended
+    + verdicts, alerts: of these
+    + sent: what came of the channels that lead over a host
+    """
+
+    rules: AlertRules
+    incidents: tuple[IncidentChanged, ...] | None = None
+    judged: set[str] = field(default_factory=set)
+    verdicts: list[Verdict] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    sent: dict[str, str] = field(default_factory=dict)
+
+
+def outcome_of(state: State) -> Outcome:
+    """What a run of pyinfra has judged so far."""
+    known = getattr(state, _OUTCOME, None)
+    if isinstance(known, Outcome):
+        return known
+    outcome = Outcome(alert_rules(state))
+    setattr(state, _OUTCOME, outcome)
+    return outcome
+
+
+def conclude(host: Host, climb: Climb, *, fleet: bool, unknown: str | None = None) -> tuple[Alert, ...]:
+    """Judge how the run ended for a host, once; what is to be told of it now.
+
+    + fleet: whether its tmux fleet was looked at
+    + unknown: why its state could not be told
+    """
+    outcome, memory = outcome_of(host.state), memory_of(host.state)
+    if host.name in outcome.judged:
+        return ()
+    outcome.judged.add(host.name)
+    verdicts = verdicts_of(host, climb, unknown=unknown)
+    if not verdicts and not _must_ask(memory, outcome):
+        return ()
+    _note_breaker(memory, host, climb)
+    earlier = _incidents(memory, outcome)
+    here = [each for each in earlier if each.host in {host.name, ""} or each.covers]
+    healthy = well(host, verdicts, [each.target for each in here if each.host == host.name], fleet=fleet)
+    told = (*verdicts, *_storms(memory, host.state))
+    return _judge(memory, outcome, here, told, healthy, hosts=[host])
+
+
+def conclude_run(state: State) -> tuple[Alert, ...]:
+    """Judge what is about the whole fleet; all that the run has to tell."""
+    outcome, memory = outcome_of(state), memory_of(state)
+    if _must_ask(memory, outcome) or outcome.verdicts:
+        _judge(memory, outcome, _incidents(memory, outcome), (), set(), stop=True)
+    elif journal_size(memory.folder) > _LONG_JOURNAL:
+        memory.ask_history(lambda history: history.take_in())
+    return tuple(outcome.alerts)
+
+
+def keep_attention(state: State) -> None:
+    """Have the next run ask the history if anything is open, and spare it that if nothing is."""
+    outcome, memory = outcome_of(state), memory_of(state)
+    if not _must_ask(memory, outcome):
+        return
+    wanted = bool(_incidents(memory, outcome))
+    if wanted != attention(memory.folder):
+        try:
+            set_attention(memory.folder, wanted)
+        except OSError as error:
+            memory.say_once(f"{memory.folder}: nothing can be remembered ({error.strerror})")
+
+
+def _must_ask(memory: Memory, outcome: Outcome) -> bool:
+    """Whether the history has to be asked what is open; asking is dear, and a run on a fleet that is well need not."""
+    return outcome.incidents is not None or memory.is_opened or memory.is_shared or attention(memory.folder)
+
+
+def open_incidents(state: State) -> tuple[IncidentChanged, ...]:
+    """The incidents that are open, as far as this run knows."""
+    return outcome_of(state).incidents or ()
+
+
+def _incidents(memory: Memory, outcome: Outcome) -> tuple[IncidentChanged, ...]:
+    if outcome.incidents is None:
+        outcome.incidents = memory.ask_history(lambda history: history.open_incidents()) or ()
+    return outcome.incidents
+
+
+def _judge(
+    memory: Memory,
+    outcome: Outcome,
+    earlier: Iterable[IncidentChanged],
+    verdicts: Iterable[Verdict],
+    healthy: set[tuple[str, str]],
+    *,
+    hosts: Iterable[Host] = (),
+    stop: bool = False,
+) -> tuple[Alert, ...]:
+    # Who has nothing to tell does not pay for the words.
+    from miyabi.alert_text import alerts_of  # noqa: PLC0415
+
+    said = tuple(verdicts)
+    after = max((rules_of(host).healthy_after for host in hosts), default=600.0)
+    changes = judge(
+        tuple(earlier),
+        said,
+        healthy,
+        run=memory.run,
+        now=now(),
+        healthy_after=after,
+        still_open=outcome.rules.still_open,
+        stop=outcome.rules.stop if stop else None,
+    )
+    memory.keep(*changes)
+    outcome.incidents = open_after(_incidents(memory, outcome), changes)
+    if stop:
+        _stop_everything(memory, outcome, changes)
+    alerts = alerts_of(changes, said, now=now())
+    outcome.verdicts += said
+    outcome.alerts += alerts
+    return alerts
+
+
+def _stop_everything(memory: Memory, outcome: Outcome, changes: Iterable[Record]) -> None:
+    """Too many critical incidents at once: nothing is repaired any more, for a while or until a human says so."""
+    from miyabi.gate import Pause  # noqa: PLC0415 - this is rare
+    from miyabi.pauses import add_pause  # noqa: PLC0415
+
+    opened = [each for each in changes if isinstance(each, IncidentChanged) and each.kind == "emergency-stop"]
+    if outcome.rules.stop is not None and any(each.change == "opened" for each in opened):
+        until = now() + outcome.rules.stop.seconds
+        try:
+            add_pause(memory.folder, Pause("", "", until, f"emergency stop: {opened[0].summary}", now()))
+        except OSError as error:
+            memory.say_once(f"{memory.folder}: everything should be stopped, and cannot be: {error.strerror}")
+
+
+def _storms(memory: Memory, state: State) -> tuple[Verdict, ...]:
+    """What is to be said of storms: one verdict for each, which covers what it is made of."""
+    if not memory.tries and not memory.decisions:
+        return ()
+    verdicts = []
+    for storm in storms_of(memory, state):
+        by = f"by one cause: {storm.cause}" if storm.cause else "on many hosts"
+        verdicts.append(
+            Verdict(
+                host="",
+                target="",
+                kind=KIND,
+                severity=severity_of(Circumstances(kind=KIND)),
+                summary=f"much is damaged at once {by}",
+                cause=storm.cause or "unknown",
+                covers=tuple(sorted(covered(host, target) for host, target in storm.targets)),
+            )
+        )
+    return tuple(verdicts)
+
+
+def _note_breaker(memory: Memory, host: Host, climb: Climb) -> None:
+    """A recovery that did not hold brings the host's breaker nearer to opening; one that did closes it."""
+    left = [drift for drift in climb.drifts if drift.kind != "unmarked" and not is_wish(climb.held.get(drift.target))]
+    if not any(step.drifts for step in climb.steps):
+        return
+    subject, rules = f"host {host.name}", rules_of(host)
+    failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
+    before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)
+    after = before.failed(now()) if left else before.succeeded()
+    if after != before:
+        memory.keep(
+            BreakerChanged(**memory.common(), subject=subject, failures=after.failures, opened_at=after.opened_at)
+        )
+
+
+def ended(state: State) -> Literal["clean", "restored", "held", "failed"]:
+    """What a run came to, in one of the words of ``RunEnded``."""
+    outcome = outcome_of(state)
+    wrong = [each for each in outcome.verdicts if each.kind not in {"repaired", KIND}]
+    if any(each.kind != "held" for each in wrong):
+        return "failed"
+    if wrong:
+        return "held"
+    restored = any(finding.verdict == "repaired" for host in state.inventory for finding in findings(host).values())
+    return "restored" if restored or outcome.verdicts else "clean"

@@ -1,0 +1,172 @@
+"""What a run has to say of each host at its end, and what of it is well: the ground on which incidents are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from miyabi.cause import attribute, evidence_of_finding
+from miyabi.climb import Climb, is_wish
+from miyabi.drift import Drift
+from miyabi.gate import Decision, TargetHistory, incident_tries
+from miyabi.records import Observation
+from miyabi.severity import Circumstances, severity_of
+from miyabi.subjects import is_subject
+from miyabi.upkeep import Finding
+from miyabi.verdict import Verdict
+from operations.availability import absence, absent_for, asleep
+from operations.gate import rules_of
+from operations.memory import memory_of, now
+from operations.record import keeps_up, was_observed
+from operations.upkeep import findings
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+# What is measured against limits: told by its measure, not by what was tried.
+_MEASURED = frozenset({"disk", "memory", "processes", "clock"})
+
+
+def verdicts_of(host: Host, climb: Climb, *, unknown: str | None) -> tuple[Verdict, ...]:
+    """What is wrong with a host at the end of a run, and what was and is not any more.
+
+    + unknown: why its state could not be told
+    """
+    if asleep(host) is not None:
+        return ()
+    if (missed := absence(host)) is not None:
+        told = Circumstances(kind="unreachable", seconds=absent_for(host) or 0.0)
+        return (_verdict(host, "", told, missed, cause="host-unreachable"),)
+    if unknown is not None:
+        return (_verdict(host, "", Circumstances(kind="unknown", looks=_unknown_looks(host)), unknown),)
+    known = memory_of(host.state).histories(host.name, _asked(host, climb)) if _asked(host, climb) else {}
+    return (*_of_fleet(host, climb, known), *_of_upkeep(host, known))
+
+
+def well(host: Host, verdicts: Iterable[Verdict], targets: Iterable[str], *, fleet: bool) -> set[tuple[str, str]]:
+    """What of a host was looked at and is well.
+
+    + targets: what has an open incident
+    + fleet: whether its tmux fleet was looked at
+    """
+    if not was_observed(host) or absence(host) is not None:
+        return set()
+    bad = {verdict.target for verdict in verdicts}
+    judged = [target for target in targets if (keeps_up(host) if is_subject(target) else fleet)]
+    found = {(host.name, target) for target in judged if target and target not in bad}
+    if not bad and fleet:
+        found.add((host.name, ""))
+    return found
+
+
+def _asked(host: Host, climb: Climb) -> list[str]:
+    """The targets whose past decides how bad it is."""
+    fleet = {str(drift.target) for drift in climb.drifts} | {
+        str(drift.target) for step in climb.steps for drift in step.drifts if drift.kind != "unmarked"
+    }
+    return sorted(fleet | {finding.subject for finding in findings(host).values()})
+
+
+def _of_fleet(host: Host, climb: Climb, known: dict[str, TargetHistory]) -> Iterator[Verdict]:
+    left = [drift for drift in climb.drifts if drift.kind != "unmarked"]
+    whole = bool(left) and all(drift.kind == "session-missing" for drift in left) and _all_sessions_gone(climb)
+    for drift in left:
+        decision = climb.held.get(drift.target)
+        tried = climb.attempts.get(drift.target)
+        told = Circumstances(
+            kind="not-restored" if decision is None else "held",
+            rule=decision.rule if decision else "",
+            level=tried.name if tried and not drift.target.pane else "",
+            whole_host=whole and decision is None,
+            looks=_looks(known[str(drift.target)]),
+        )
+        yield _verdict(host, str(drift.target), told, drift.reason, climb=climb, drift=drift, held=decision)
+    wrong = {drift.target for drift in left}
+    for step in climb.steps:
+        for drift in step.drifts:
+            if drift.kind == "unmarked" or {*drift.target.scopes()} & wrong:
+                continue
+            tries = len(incident_tries(known[str(drift.target)], rules_of(host), now()))
+            climbed = drift.reason.endswith("did not hold")
+            told = Circumstances(kind="repaired", first_try=tries <= 1, climbed=climbed)
+            yield _verdict(host, str(drift.target), told, drift.reason, climb=climb, drift=drift)
+
+
+def _all_sessions_gone(climb: Climb) -> bool:
+    return all(
+        drift.reason == "no tmux server runs" or "no tmux server runs;" in drift.reason for drift in climb.drifts
+    )
+
+
+def _of_upkeep(host: Host, known: dict[str, TargetHistory]) -> Iterator[Verdict]:
+    for finding in findings(host).values():
+        decision = memory_of(host.state).decisions.get((host.name, finding.subject))
+        held = decision if decision and not decision.allowed else None
+        told = _circumstances(finding, held, known[finding.subject])
+        if told.kind == "repaired":
+            tries = len(incident_tries(known[finding.subject], rules_of(host), now()))
+            told = Circumstances(kind="repaired", first_try=tries <= 1)
+        cause = attribute(evidence_of_finding(finding.subject, finding.reason)).name
+        yield _verdict(host, finding.subject, told, finding.reason, cause=cause, held=held)
+
+
+def _circumstances(finding: Finding, held: Decision | None, history: TargetHistory) -> Circumstances:
+    if finding.verdict == "repaired":
+        return Circumstances(kind="repaired")
+    if held is not None:
+        return Circumstances(kind="held", rule=held.rule, looks=_looks(history))
+    if finding.subject in _MEASURED:
+        return Circumstances(kind="threshold", critical=finding.verdict == "failed")
+    return Circumstances(kind="warning" if finding.verdict == "warning" else "not-restored")
+
+
+def _verdict(
+    host: Host,
+    target: str,
+    told: Circumstances,
+    summary: str,
+    *,
+    climb: Climb | None = None,
+    drift: Drift | None = None,
+    cause: str = "unknown",
+    held: Decision | None = None,
+) -> Verdict:
+    known = climb.causes.get(drift.target) if climb and drift else None
+    steps = (
+        [step for step in climb.steps if drift and drift.target in {each.target for each in step.drifts}]
+        if climb
+        else []
+    )
+    return Verdict(
+        host=host.name,
+        target=target,
+        kind=told.kind,
+        severity=None if is_wish(held) and told.looks <= 1 else severity_of(told),
+        summary=summary,
+        cause=known.name if known else cause,
+        evidence="\n".join(known.lines) if known else "",
+        tried=tuple(f"{step.level.title}: {step.failure or 'restored'}" for step in steps),
+        held=held,
+    )
+
+
+def _looks(history: TargetHistory) -> int:
+    """In how many looks in a row it was damaged, the last one counted."""
+    count = 0
+    for _, damaged in reversed(history.sightings):
+        if not damaged:
+            break
+        count += 1
+    return max(count, 1)
+
+
+def _unknown_looks(host: Host) -> int:
+    newest = (
+        memory_of(host.state).ask_history(lambda history: history.records(Observation, host=host.name, limit=10)) or []
+    )
+    count = 0
+    for each in newest:
+        if each.health != "unknown":
+            break
+        count += 1
+    return max(count, 1)
