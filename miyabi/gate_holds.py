@@ -167,7 +167,7 @@ def _last_change(looks: Sequence[tuple[float, bool]]) -> float:
 
 def limit(case: Case) -> Hold:
     """Never more than so many tries within any hour; and when these did not help, one each ``retry_after``."""
-    most = max(1, min(case.rules.restarts_per_hour, REMEMBERED))
+    most = _most_per_hour(case.rules)
     tries = case.past.tries
     if len(tries) < most:
         return None
@@ -209,9 +209,18 @@ def _next_of(request: Request) -> str:
 
 
 def exhausted(incident: Sequence[Try], rules: Rules) -> Level | None:
-    """The highest level with as many tries as one has in an incident."""
+    """The highest level with as many tries as one has in an incident.
+
+    When only one try in a while is left, every level that did not hold is as good as used up: it would be wasted there.
+    """
     levels = [each.level for each in incident if each.level is not None]
-    return max((level for level in set(levels) if levels.count(level) >= _most(rules)), default=None)
+    few = _within_an_hour(incident, _most_per_hour(rules))
+    failed = {each.level for each in incident if few and each.restored is False}
+    return max((level for level in set(levels) if level in failed or levels.count(level) >= _most(rules)), default=None)
+
+
+def _most_per_hour(rules: Rules) -> int:
+    return max(1, min(rules.restarts_per_hour, REMEMBERED))
 
 
 def _most(rules: Rules) -> int:

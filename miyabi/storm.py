@@ -13,6 +13,10 @@ from miyabi.gate_types import Storm
 CALM_CAUSES = frozenset({"closed", "server-lost", "rebooted", "missing", "interrupted", "unknown"})
 
 
+# From this share of what is damaged it is the work of one cause.
+_MOST = 0.75
+
+
 def find_storms(
     damage: Mapping[str, Sequence[tuple[str, str]]],
     hosts: int,
@@ -24,7 +28,8 @@ def find_storms(
 
     + damage: ``(target, cause)`` of what is damaged, by host; of a host that is not in it nothing is known
     + hosts: how many there are
-    + earlier: the storms that were known before; each goes on, with when it began, while one of its targets is damaged
+    + earlier: the storms that were known before, each as ``with_canary`` tells it; each goes on, with when it began,
+      until what is left of it would make no storm any more
     """
     causes = {(host, target): cause for host, found in damage.items() for target, cause in found}
     counting = {target: cause for target, cause in causes.items() if cause not in CALM_CAUSES}
@@ -32,18 +37,26 @@ def find_storms(
     fresh = counting
     for storm in earlier:
         left = frozenset(each for each in storm.targets if each in causes or each[0] not in damage)
-        if not left & causes.keys():
+        if len(left) < min(rules.storm_targets, rules.storm_least) or not left & causes.keys():
             continue
-        joining = {each for each, cause in counting.items() if storm.cause in {"", cause}}
-        targets = left | joining if _is_at_its_worst(storm, rules, now) else left
-        lasting.append(replace(storm, targets=targets))
-        fresh = {target: cause for target, cause in fresh.items() if target not in targets}
+        if _takes_in(storm, rules, now):
+            left |= {each for each, cause in counting.items() if storm.cause in {"", cause}}
+        if storm.canary is not None and storm.canary_holds:
+            # It is well, and stays the proof for those that still wait.
+            left |= {storm.canary[:2]}
+        lasting.append(replace(storm, targets=left))
+        fresh = {target: cause for target, cause in fresh.items() if target not in left}
     return (*lasting, *_new_storms(fresh, hosts, rules, now))
 
 
-def _is_at_its_worst(storm: Storm, rules: FleetRules, now: float) -> bool:
-    """Whether what is damaged now is part of the storm: later it would go through on the heels of an old one."""
-    return not storm.canary_holds and (storm.canary is not None or now < cooled_at(storm.since, rules, now))
+def _takes_in(storm: Storm, rules: FleetRules, now: float) -> bool:
+    """Whether what is damaged now becomes part of a storm: later it would go through on the heels of an old one.
+
+    While one cause is at work it does so for whatever else it damages.
+    """
+    if now < cooled_at(storm.since, rules, now):
+        return True
+    return bool(storm.cause) and storm.canary is not None and not storm.canary_holds
 
 
 def cooled_at(since: float, rules: FleetRules, now: float) -> float:
@@ -60,15 +73,15 @@ def _new_storms(
     by_cause: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for target, cause in counting.items():
         by_cause[cause].add(target)
+    storms = {cause for cause, targets in by_cause.items() if len(targets) >= rules.storm_targets}
     damaged = len({host for host, _ in counting})
     if damaged >= rules.storm_least and damaged * 100 >= rules.storm_hosts * hosts:
-        # One incident, whatever it looks like in its parts.
-        return (Storm(next(iter(by_cause)) if len(by_cause) == 1 else "", frozenset(counting), now),)
-    return tuple(
-        Storm(cause, frozenset(targets), now)
-        for cause, targets in sorted(by_cause.items())
-        if len(targets) >= rules.storm_targets
-    )
+        # One incident, whatever it looks like in its parts; what is damaged for reasons of its own stays apart.
+        most = max(sorted(by_cause), key=lambda cause: len(by_cause[cause]))
+        if len(by_cause[most]) <= len(counting) * _MOST:
+            return (Storm("", frozenset(counting), now),)
+        storms.add(most)
+    return tuple(Storm(cause, frozenset(by_cause[cause]), now) for cause in sorted(storms))
 
 
 def with_canary(

@@ -68,6 +68,10 @@ def test_three_tries_of_a_level() -> None:
     assert _wait(TargetHistory(tries=tried(3000, 2000, 1000, level=None)), TRIED, "tries", level=None) == 2600
 
 
+def test_tries_of_an_incident_that_is_over_count_no_more() -> None:
+    assert _wait(TargetHistory(seen("x...x", 300), tried(1500, 1400, 1300)), TRIED, "tries") == 0
+
+
 @pytest.mark.parametrize(
     ("level", "last", "words"),
     [
@@ -92,6 +96,16 @@ def test_the_highest_level_that_is_used_up() -> None:
     assert exhausted_level(TargetHistory(tries=both), rules, NOW) is Level.L2
     assert exhausted_level(TargetHistory(tries=twos), rules, NOW) is Level.L2
     assert exhausted_level(TargetHistory(seen("x.......x", 300), tried(2400, 2399, 2398)), rules, NOW) is None
+
+
+def test_a_single_try_is_not_wasted_on_a_level_that_did_not_hold() -> None:
+    """Five within an hour, and from now on one each hour: at the level above those that failed."""
+    climbed = (*tried(900), *tried(890, level=Level.L2), *tried(880, level=Level.L3, restored=True))
+    assert exhausted_level(TargetHistory(tries=climbed), Rules(), NOW) is None
+    again = (*climbed, *tried(300), *tried(290, level=Level.L2))
+    assert exhausted_level(TargetHistory(tries=again), Rules(), NOW) is Level.L2
+    lasted_not = tried(1900, 1800, restored=True) + tried(1700, 1600, 1500, level=None, restored=True)
+    assert exhausted_level(TargetHistory(tries=lasted_not), Rules(), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -170,7 +184,8 @@ FLAPPING = replace(LENIENT, flapping_start=30.0, flapping_stop=20.0)
         ("x" * 40, False),
         # It flapped, and still changes too much; it flapped, and has been damaged ever since.
         ("x.x.x.x" + "x" * 8, True),
-        ("x.x.x.x" + "x" * 18, False),
+        ("x.x.x.x" + "x" * 15, True),
+        ("x.x.x.x" + "x" * 16, False),
     ],
 )
 def test_what_flaps_is_left_as_it_is(pattern: str, holds: bool) -> None:
@@ -226,6 +241,11 @@ def test_a_try_of_the_future_is_one_of_now() -> None:
     history = TargetHistory(seen("x"), tried(-700))
     wait = _wait(history, BACKOFF, "backoff")
     assert wait == _wait(TargetHistory(seen("x"), tried(0)), BACKOFF, "backoff")
+
+
+def test_a_clock_that_was_set_back_a_little_makes_no_try_old() -> None:
+    history = TargetHistory(seen("x" * 60), tried(-0.3))
+    assert _wait(history, BACKOFF, "backoff") == _wait(TargetHistory(tries=tried(0)), BACKOFF, "backoff")
 
 
 def test_no_rule_holds_longer_than_it_can() -> None:

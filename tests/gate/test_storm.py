@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from miyabi.gate import Storm
@@ -52,6 +54,12 @@ def test_many_hosts_by_one_cause_are_one_storm() -> None:
     assert (storm.cause, len(storm.targets)) == ("network", 30)
 
 
+def test_what_is_damaged_for_a_reason_of_its_own_stays_apart() -> None:
+    damage = {**_damage(9, "network", each=2), **_damage(3, first=20)}
+    [storm] = find_storms(damage, 20, (), RULES, NOW)
+    assert (storm.cause, len(storm.targets)) == ("network", 18)
+
+
 def test_many_hosts_by_several_causes_are_one_storm() -> None:
     damage = {**_damage(5, "network", each=2), **_damage(5, "disk-full", each=2, first=5)}
     assert [each.cause for each in find_storms(damage, 10, (), RULES, NOW)] == [""]
@@ -62,13 +70,13 @@ def test_what_takes_everything_with_it_is_no_storm(cause: str) -> None:
     assert find_storms(_damage(10, cause, each=5), 10, (), RULES, NOW) == ()
 
 
-def test_a_storm_goes_on_until_its_targets_are_well() -> None:
-    damage = _damage(6, "api-error")
+def test_a_storm_goes_on_until_little_of_it_is_left() -> None:
+    damage = _damage(8, "api-error")
     [storm] = find_storms(damage, 50, (), RULES, NOW)
-    smaller = {**_well(damage), "h0": damage["h0"]}
+    smaller = {**_well(damage), **_damage(5, "oom")}
     [later] = find_storms(smaller, 50, [storm], RULES, NOW + 900)
-    assert later == Storm("api-error", frozenset({("h0", "s:w.0")}), NOW)
-    assert find_storms(_well(damage), 50, [later], RULES, NOW + 1000) == ()
+    assert later == Storm("api-error", _targets(_damage(5)), NOW)
+    assert find_storms({**_well(damage), **_damage(4, "oom")}, 50, [later], RULES, NOW + 1000) == ()
 
 
 def test_a_host_that_nobody_has_looked_at_is_not_well() -> None:
@@ -85,13 +93,26 @@ def test_what_comes_while_it_is_at_its_worst_joins() -> None:
     assert (len(joined.targets), joined.since) == (7, NOW)
     [apart] = find_storms(more, 50, [storm], RULES, NOW + 300)
     assert len(apart.targets) == 5
+    # While its canaries fail, the same cause is still at work.
+    [joined] = find_storms(more, 50, [replace(storm, canary=("h0", "s:w.0", NOW + 300))], RULES, NOW + 400)
+    assert len(joined.targets) == 7
 
 
-def test_a_second_wave_is_a_storm_of_its_own() -> None:
+@pytest.mark.parametrize("cause", ["", "api-error"])
+def test_a_second_wave_is_a_storm_of_its_own(cause: str) -> None:
     """What an old storm has left does not let the new one through."""
-    old = Storm("api-error", frozenset({("h0", "s:w.0")}), NOW - 86400, ("h1", "s:w.0", NOW - 80000), canary_holds=True)
-    found = find_storms(_damage(8, "api-error"), 50, [old], RULES, NOW)
-    assert [(len(each.targets), each.since) for each in found] == [(1, old.since), (7, NOW)]
+    left = _damage(5, "api-error")
+    old = Storm(cause, _targets(left), NOW - 86400, ("h9", "s:w.0", NOW - 80000), canary_holds=True)
+    found = find_storms({**_damage(9, "api-error", each=2), "h9": []}, 10, [old], RULES, NOW)
+    assert [(len(each.targets), each.since) for each in found] == [(6, old.since), (13, NOW)]
+
+
+def test_what_never_gets_well_keeps_no_storm_alive() -> None:
+    """Five agents that crash for ever were damaged when a storm began: it takes in nothing that comes a day later."""
+    for_ever = _damage(5)
+    old = Storm("", _targets(for_ever), NOW - 86400, ("h0", "s:w.0", NOW - 400))
+    found = find_storms({**for_ever, "h7": [("s:w.0", "oom")]}, 50, [old], RULES, NOW)
+    assert [each.targets for each in found] == [_targets(for_ever)]
 
 
 def test_a_storm_of_the_future_goes_on() -> None:
@@ -100,6 +121,15 @@ def test_a_storm_of_the_future_goes_on() -> None:
     [storm] = find_storms(damage, 50, [Storm("api-error", _targets(damage), NOW + 3600)], RULES, NOW)
     assert storm.targets == _targets(damage)
     assert with_canary(storm, {("h0", "s:w.0"): NOW - 5}, damage, NOW - 10, RULES).canary == ("h0", "s:w.0", NOW - 5)
+
+
+def test_its_canary_stays_the_proof_for_those_that_wait() -> None:
+    damage = _damage(9, "api-error")
+    storm = Storm("api-error", _targets(damage), NOW - 900, ("h8", "s:w.0", NOW - 300), canary_holds=True)
+    left = {**_well(damage), **_damage(5, "api-error")}
+    [later] = find_storms(left, 50, [storm], RULES, NOW)
+    assert later.targets == {*_targets(_damage(5)), ("h8", "s:w.0")}
+    assert with_canary(later, {("h8", "s:w.0"): NOW - 300}, left, NOW, RULES).canary_holds
 
 
 # Which target was tried first after the cool-down.
