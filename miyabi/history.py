@@ -92,7 +92,11 @@ class History:
         self._now = now
         self._migrations = migrations
         self._engine = self._connect()
-        self._guarded(self._prepare)
+        try:
+            self._guarded(self._prepare)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

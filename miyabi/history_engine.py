@@ -175,7 +175,7 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 
 def is_damaged(error: DBAPIError, place: Place) -> bool:
     """Whether a file is no database any more."""
-    return place.file is not None and _code(error.orig) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return place.file is not None and _sqlite_code(error.orig) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def set_aside(file: Path, now: float, inode: int | None) -> Path | None:
@@ -218,46 +218,61 @@ def explained(error: Exception, place: Place) -> HistoryError:
     """An error of the database in words for the user."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     words = " ".join(str(cause or error).split("\n", maxsplit=1)[0].split())
-    code = _code(cause)
-    advice = _advice(place).get(code if isinstance(code, int) else code[:2] if code else None, "")
-    if not advice:
-        advice = f"move {place} away, and a new one is begun" if place.file else "see the server's log"
-        if place.file is None and code is None:
-            advice = "check that the server runs, and `history: {url: ...}` in inventory/fleet.yaml"
-    return HistoryError(f"{place}: {words}; {advice}")
+    advise = _advise_postgresql if place.file is None else _advise_sqlite
+    return HistoryError(f"{place}: {words}; {advise(cause, place)}")
 
 
-def _advice(place: Place) -> dict[int | str | None, str]:
-    """What to do, by SQLite's primary result code, or PostgreSQL's class of error."""
+_LOCKED = "another program keeps it locked: end that one, or wait; what runs see stays in the journal until then"
+_SPACE = "there is no space left: free some; what fits stays in the journal until then"
+
+
+def _advise_sqlite(cause: BaseException | None, place: Place) -> str:
+    """What to do, by SQLite's primary result code."""
     writable = f"make {place.file} and its folder writable for {_user()}"
-    locked = "another program keeps it locked: end that one, or wait; what runs see stays in the journal until then"
-    space = "there is no space left: free some; what fits stays in the journal until then"
+    broken_disk = "the disk cannot be read or written: check it (`df`, `dmesg`)"
     return {
-        sqlite3.SQLITE_BUSY: locked,
-        sqlite3.SQLITE_LOCKED: locked,
-        sqlite3.SQLITE_FULL: space,
+        sqlite3.SQLITE_BUSY: _LOCKED,
+        sqlite3.SQLITE_LOCKED: _LOCKED,
+        sqlite3.SQLITE_FULL: _SPACE,
         sqlite3.SQLITE_READONLY: writable,
         sqlite3.SQLITE_CANTOPEN: writable,
         sqlite3.SQLITE_PERM: writable,
-        sqlite3.SQLITE_IOERR: "the disk cannot be read or written: check it (`df`, `dmesg`)",
-        "55": locked,
+        # What SQLite says, too, when what is shared by its processes finds no space.
+        sqlite3.SQLITE_IOERR: _SPACE if _is_full(place.file) else broken_disk,
+    }.get(_sqlite_code(cause), f"move {place.file} away, and a new one is begun")
+
+
+def _is_full(file: Path | None) -> bool:
+    with suppress(OSError):
+        return file is not None and os.statvfs(file.parent).f_bavail == 0
+    return False
+
+
+def _advise_postgresql(cause: BaseException | None, place: Place) -> str:
+    """What to do, by the class of PostgreSQL's SQLSTATE; errors of connecting have none, but words."""
+    state: str = getattr(cause, "sqlstate", None) or ""
+    words = str(cause)
+    if not state and re.search(r'database ".*" does not exist', words):
+        state = "3D"
+    if not state and "authentication failed" in words:
+        state = "28"
+    return {
+        "55": _LOCKED,
         "57": "the server did not answer in time, or is going down",
         "53": "the server lacks space, memory or connections",
         "25": "it is a read-only server: use one that may be written",
         "28": "check user and password in `history: {url: ...}` in inventory/fleet.yaml",
-        "3D": "make the database first: `createdb NAME`",
+        "3D": f"make the database first: `createdb {place.url.database or 'NAME'}`",
         "42": f"give its user the right to make and use the schema {SCHEMA}: `GRANT CREATE ON DATABASE ...`",
-    }
+        "": "check that the server runs, and `history: {url: ...}` in inventory/fleet.yaml",
+    }.get(state[:2], "see the server's log")
 
 
-def _code(error: BaseException | None) -> int | str | None:
-    """SQLite's primary result code, or PostgreSQL's SQLSTATE."""
-    if isinstance(error, sqlite3.Error):
-        code: int | None = getattr(error, "sqlite_errorcode", None)
-        return None if code is None else code & 0xFF
-    state: str | None = getattr(error, "sqlstate", None)
-    return state
+def _sqlite_code(error: BaseException | None) -> int:
+    """SQLite's primary result code; 0 when there is none."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return _sqlite_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
