@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from miyabi.errors import HistoryError
 from miyabi.history_migrations import MIGRATIONS
 from miyabi.history_tables import METADATA
 from miyabi.journal import append, journal_size
-from miyabi.records import RunStarted
+from miyabi.records import Decided, IncidentChanged, Recovered, RunStarted
 from tests.history.ground import Ground, make
 from tests.history.test_journal import REPOSITORY
 
@@ -79,6 +81,7 @@ def test_a_step_that_fails_leaves_what_was_there(ground: Ground) -> None:
 
 OPENING = """
 import sys
+import time
 from pathlib import Path
 from sqlalchemy import text
 from miyabi.history import open_history
@@ -127,3 +130,18 @@ def test_the_manual_names_every_column() -> None:
         [row] = [line for line in manual.splitlines() if line.startswith(f"| `{table.name}` |")]
         for column in set(table.columns.keys()) - {"id", "event", "run", "at"}:
             assert f"`{column}`" in row, f"{table.name}.{column} is not in docs/history.md"
+
+
+def test_the_manual_s_questions_have_answers(ground: Ground) -> None:
+    manual = (REPOSITORY / "docs" / "history.md").read_text()
+    code = "".join(line[4:] if line.startswith("    ") else "\n" for line in manual.splitlines(keepends=True))
+    questions = re.findall(r"^SELECT .*?;$", code, re.DOTALL | re.MULTILINE)
+    assert len(questions) == 4
+    with ground.open() as history:
+        history.write(
+            [make(Recovered, time.time()), make(Decided), make(Decided, allowed=False), make(IncidentChanged)]
+        )
+    for question in questions:
+        if ground.url is not None:
+            question = question.replace("unixepoch()", "extract(epoch from now())")  # noqa: PLW2901
+        assert len(ground.ask(question)) == 1
