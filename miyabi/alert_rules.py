@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from miyabi.incidents import STILL_OPEN, Stop
 from miyabi.records import Severity
 from miyabi.severity import SEVERITIES
 
@@ -23,6 +22,20 @@ SENT_BY_THE_RUN: tuple[ChannelKind, ...] = ("guardian", "phone")
 
 # The bound of one channel, in seconds.
 TIMEOUT = 5.0
+# How often an incident that stays open is told again, in seconds.
+STILL_OPEN = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When everything is stopped.
+
+    + criticals: critical incidents at once
+    + seconds: for how long
+    """
+
+    criticals: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,10 +272,10 @@ def _look(change: IncidentChanged, socket: str | None) -> list[str]:
     if subject in _SUBJECTS or subject in _NAMED_SUBJECTS:
         return [*there, *_LOOKS.get(subject, [])]
     tmux = f"tmux -L {shlex.quote(socket)}" if socket else "tmux"
-    # In single quotes, because zsh would look for a program called so.
-    session = shlex.quote(change.target.partition(":")[0])
-    exact = f"'={session}'" if session == session.strip("'") else f"={session}"
-    return [*there, f"{tmux} attach -t {exact}"]
+    # A word that begins with = is quoted in any case: zsh would look for a program called so.
+    exact = f"={change.target.partition(':')[0]}"
+    quoted = shlex.quote(exact) if shlex.quote(exact) != exact else f"'{exact}'"
+    return [*there, f"{tmux} attach -t {quoted}"]
 
 
 _LOOKS = {

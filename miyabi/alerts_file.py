@@ -10,8 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from miyabi.alert_rules import AlertRules, Channel, Step, Subscriber, Threshold
-from miyabi.incidents import Stop
+from miyabi.alert_rules import AlertRules, Channel, Step, Stop, Subscriber, Threshold
 from miyabi.spec_cache import Kind, cached
 from miyabi.spec_file import file_text, read_spec_file
 
@@ -20,7 +19,6 @@ _SOURCES = (
     "alerts_file",
     "alerts_file_rules",
     "alerts_schema",
-    "incidents",
     "severity",
     "signals",
     "spec_document",

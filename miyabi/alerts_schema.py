@@ -11,25 +11,26 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from miyabi.alert_rules import (
     DEFAULT_STEPS,
     NAMED_CHANNELS,
+    STILL_OPEN,
     TIMEOUT,
     AlertRules,
     Channel,
     ChannelKind,
     Does,
     Step,
+    Stop,
     Subscriber,
     SubscriberKind,
     Threshold,
 )
 from miyabi.alerts_file_rules import ALERT_RULES, STOP_FORM, step_of
-from miyabi.incidents import STILL_OPEN, Stop
 from miyabi.records import Severity
 from miyabi.severity import SEVERITIES
 from miyabi.signals import OUTGOING
 from miyabi.spec_document import nearest
 from miyabi.spec_problems import read_as
 from miyabi.spec_values import Duration, FilledText, HeaderName, Model, Percentage, Text, Whole, refused
-from miyabi.units import parse_duration
+from miyabi.units import LONGEST_DURATION, parse_duration
 
 _WEB = re.compile(r"https?://[!-~]+|\$\{?[A-Za-z_][A-Za-z0-9_]*\}?", re.ASCII)
 _APPRISE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]+|\$\{?[A-Za-z_][A-Za-z0-9_]*\}?", re.ASCII)
@@ -76,6 +77,15 @@ def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _lasting(least: float, most: float, allowed: str) -> AfterValidator:
+    def check(value: float) -> float:
+        if not least <= value <= most:
+            raise refused(allowed)
+        return value
+
+    return AfterValidator(check)
+
+
 def _channel_name(value: str) -> str:
     if not _CHANNEL_NAME.fullmatch(value):
         raise refused("names of letters, digits, - and _")
@@ -114,8 +124,8 @@ StepText = Annotated[Any, AfterValidator(_step), WithJsonSchema({"type": ["strin
 WebhookUrl = Annotated[FilledText, _matching(_WEB, "a URL that begins with http:// or https://, or $NAME")]
 AppriseUrl = Annotated[FilledText, _matching(_APPRISE, "a URL of apprise such as ntfy://ntfy.sh/topic, or $NAME")]
 FilePath = Annotated[FilledText, AfterValidator(_path)]
-Timeout = Annotated[Duration, Field(gt=0, le=30)]
-Interval = Annotated[Duration, Field(ge=60)]
+Timeout = Annotated[Duration, _lasting(0.1, 30, "a duration of at most 30s")]
+Interval = Annotated[Duration, _lasting(60, LONGEST_DURATION, "a duration of at least 1m")]
 
 
 class StepsModel(Model):
@@ -169,7 +179,7 @@ class LoadModel(Model):
 class SuccessModel(PercentModel):
     """When too few recoveries hold."""
 
-    over: Annotated[Duration, Field(ge=600)] = Threshold("").over
+    over: Annotated[Duration, _lasting(600, LONGEST_DURATION, "a duration of at least 10m")] = Threshold("").over
     """The time that it is taken over."""
     at_least: Annotated[Whole, Field(ge=1)] = Threshold("").at_least
     """How many recoveries it takes until it is judged."""

@@ -12,26 +12,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
+from miyabi.alert_rules import STILL_OPEN, Stop
 from miyabi.records import IncidentChanged, Severity
 from miyabi.severity import rank
 from miyabi.verdict import STOP, Case, Looked, Verdict, case_of, covered
 
-# How often an incident that stays open is told again, in seconds.
-STILL_OPEN = 6 * 3600.0
-
 _Change = Literal["opened", "changed", "still-open", "closed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """When everything is stopped.
-
-    + criticals: critical incidents at once
-    + seconds: for how long
-    """
-
-    criticals: int
-    seconds: float
 
 
 def is_told(change: IncidentChanged) -> bool:
@@ -49,6 +35,7 @@ def judge(  # noqa: PLR0913 - what was, what is, and the rules by their names
     healthy_after: float = 600.0,
     still_open: float | Mapping[Severity, float] = STILL_OPEN,
     stop: Stop | None = None,
+    wide_only: bool = False,
 ) -> tuple[IncidentChanged, ...]:
     """What changes in the incidents by what a run found.
 
@@ -59,6 +46,8 @@ def judge(  # noqa: PLR0913 - what was, what is, and the rules by their names
     + healthy_after: seconds for which it must be well until it is closed
     + still_open: seconds between two reminders, for all or by severity
     + stop: from how many critical incidents on everything is stopped; None is never
+    + wide_only: judge the incidents that cover others alone, with all that the run knows of all hosts: for the end of a
+      run that has judged its hosts one by one
     """
     looked = Looked.of(verdicts, healthy)
     moment = _Moment(run, now, healthy_after, still_open)
@@ -74,7 +63,7 @@ def judge(  # noqa: PLR0913 - what was, what is, and the rules by their names
             continue
         if covered(case[0], case[1]) in explained:
             incidents.change(case, before and moment.silent(before, "closed"))
-        elif before is not None or case[0] not in explained:
+        elif not wide_only and (before is not None or case[0] not in explained):
             incidents.change(case, moment.judged(before, looked.wrong.get(case), looked))
     if stop is not None:
         incidents.change(STOP, moment.stopped(incidents.open, stop))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from miyabi.incidents import Stop, is_told, judge, open_after
+from miyabi.alert_rules import Stop
+from miyabi.incidents import is_told, judge, open_after
 from miyabi.records import IncidentChanged, Severity
 from miyabi.verdict import Verdict
 

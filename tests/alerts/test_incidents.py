@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from miyabi.incidents import STILL_OPEN, Stop, stopped_until
+from miyabi.alert_rules import STILL_OPEN, Stop
+from miyabi.incidents import judge, open_after, stopped_until
 from miyabi.records import IncidentChanged, from_line, to_line
 from miyabi.severity import SEVERITIES, Circumstances, severity_of
 from tests.alerts.telling import PANE, Telling, wrong
@@ -187,6 +188,22 @@ def test_what_a_storm_leaves_behind_stands_for_itself() -> None:
     rest = {(host, "") for host in HOSTS[1:]}
     assert telling.run(300, DAMAGE[0], well=rest) == []
     assert telling.run(900, DAMAGE[0], well=rest) == ["closed CRITICAL", "opened HIGH host0 work:main.kaede"]
+
+
+def test_hosts_that_are_judged_one_by_one_end_a_storm_together() -> None:
+    telling = Telling()
+    telling.run(0, *DAMAGE, STORM)
+    well = {(host, "") for host in HOSTS}
+    for now in (300, 900):
+        for place in sorted(well):
+            assert telling.run(now, well={place}) == []
+        telling.open = open_after(telling.open, judge(telling.open, [], well, run=f"end{now}", now=now, wide_only=True))
+    assert telling.open == ()
+
+
+def test_judging_what_covers_others_alone_opens_nothing_else() -> None:
+    assert judge((), DAMAGE, (), run="r", now=0, wide_only=True) == ()
+    assert [each.kind for each in judge((), [*DAMAGE, STORM], (), run="r", now=0, wide_only=True)] == ["storm"]
 
 
 def test_a_storm_is_not_over_while_a_part_of_it_was_not_looked_at() -> None:

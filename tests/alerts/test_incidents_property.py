@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from miyabi.incidents import Stop, is_told
+from miyabi.alert_rules import Stop
+from miyabi.incidents import is_told
 from miyabi.severity import SEVERITIES, rank
 from miyabi.verdict import Verdict, case_of, covered
 from tests.alerts.telling import Telling
