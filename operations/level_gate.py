@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from miyabi import state
 from miyabi.climb import Climb
@@ -20,6 +20,8 @@ from operations.memory import memory_of, now
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
+
+_SETTLED = "miyabi_settled"
 
 
 def pass_gate(
@@ -50,7 +52,17 @@ def pass_gate(
 
 
 def settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:
-    """When a host that has just booted or come back may be judged; None when it was neither."""
+    """When a host that has just booted or come back may be judged; None when it was neither.
+
+    The first look of a run decides: a phone tells its uptime in whole minutes, and would be just up at each look.
+    """
+    known = host.connector_data
+    if _SETTLED not in known:
+        known[_SETTLED] = _settled_at(host, wanted, seen)
+    return cast("float | None", known[_SETTLED])
+
+
+def _settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:
     moments = []
     if (returned := returned_at(host)) is not None:
         moments.append(returned + wanted.grace)
