@@ -41,7 +41,7 @@ def _since(_context: click.Context, _parameter: click.Parameter, value: str) -> 
         raise click.BadParameter(f"{value!r}; allowed: {error}") from None
 
 
-@click.command()
+@click.command(short_help="What happened, the newest first.")
 @click.argument("target", required=False, metavar="[HOST|TARGET]")
 @click.option("--since", default="24h", show_default=True, metavar="DURATION", callback=_since, help="How far back.")
 @click.option("--causes", is_flag=True, help="Count what failures came from instead, and their shares.")
@@ -112,7 +112,7 @@ def _print_causes(shares: Mapping[str, int], since: float, now: float, *, is_jso
         console().print(causes_table(shares))
 
 
-@click.command()
+@click.command(short_help="What a human was told of and is not over.")
 @click.option("--all", "is_all", is_flag=True, help="Closed ones, too.")
 @click.option("--limit", "most", default=40, show_default=True, type=click.IntRange(min=1), help="How many.")
 @as_json

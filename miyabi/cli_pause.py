@@ -39,7 +39,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -
     return seconds
 
 
-@click.command()
+@click.command(short_help="Have something left alone for a while.")
 @click.argument("target", required=False)
 @click.option(
     "--for",
@@ -73,7 +73,7 @@ def pause(target: str | None, seconds: float, reason: str, *, is_json: bool) -> 
     click.echo(f"over before: miyabi resume {_argument(named)}")
 
 
-@click.command()
+@click.command(short_help="End a pause, and forget earlier tries.")
 @click.argument("target")
 @as_json
 @plainly

@@ -61,7 +61,7 @@ class Order:
         return ["inventory", *limits, *data, _DEPLOY, "--dry" if self.dry else "-y"]
 
 
-@click.command()
+@click.command(short_help="Bring the fleet back to its specs, and say what came of it.")
 @click.option("--scope", type=click.Choice(SCOPES), default="auto", show_default=True, help="What is looked after.")
 @click.option("--max-level", type=click.Choice([each.name for each in Level]), help="The last level that may be used.")
 @click.option("--limit", "limits", multiple=True, metavar="HOST", help="Only this host, group or pattern; repeatable.")
@@ -172,6 +172,7 @@ def _tell_plan(looked: FleetLook, order: Order, code: int, *, is_json: bool) -> 
         plan = {"run": None, "at": iso(looked.now), "scope": order.scope, "max_level": order.max_level, "dry": True}
         print_json({**plan, "exit_code": ended, "hosts": hosts})
     else:
-        console().print(status_table(looked.statuses, looked.now))
+        there = console()
+        there.print(status_table(looked.statuses, looked.now, there.width))
         click.echo("\nnothing was changed")
     return ended

@@ -36,7 +36,7 @@ from miyabi.target_name import TargetName, name_target
 from miyabi.words import both_clocks, iso
 
 
-@click.command()
+@click.command(short_help="Tell that something is wrong, so that it is looked at.")
 @click.argument("name", metavar="SIGNAL", type=click.Choice(list(INCOMING)))
 @click.argument("target")
 @as_json

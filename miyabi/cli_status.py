@@ -39,7 +39,7 @@ _WIDEST = 110
 _MARGIN = 10
 
 
-@click.command()
+@click.command(short_help="How the fleet stands now, and what the gate says.")
 @click.option("--limit", "limits", multiple=True, metavar="HOST", help="Only this host, group or pattern; repeatable.")
 @as_json
 @plainly
@@ -62,8 +62,9 @@ def status(limits: tuple[str, ...], *, is_json: bool) -> None:
 
 
 def _print(looked: FleetLook) -> None:
-    console().print(status_table(looked.statuses, looked.now))
-    click.echo(f"\n{summed_up(looked.statuses, len(looked.outlook.remembered.incidents))}")
+    there = console()
+    there.print(status_table(looked.statuses, looked.now, there.width))
+    there.print(f"\n{summed_up(looked.statuses, len(looked.outlook.remembered.incidents))}")
     if hint := next_step(looked.statuses):
         click.echo(hint)
 
@@ -78,7 +79,7 @@ def _as_json(looked: FleetLook, code: int) -> dict[str, object]:
     }
 
 
-@click.command()
+@click.command(short_help="Why something is judged as it is, and what comes next.")
 @click.argument("target")
 @as_json
 @plainly
@@ -151,8 +152,11 @@ def _print_parts(case: Case) -> None:
 
 
 def _wrapped(text: str, head: str, width: int) -> str:
-    """A line that is no command is wrapped; a command stays in one piece, to be copied."""
-    if "    # " in text or text.startswith("|"):
+    """A line of words is wrapped; a command stays in one piece, to be copied, and what it is for may go below it."""
+    command, mark, comment = text.partition("    # ")
+    if mark and len(head + text) > width:
+        return f"{head}{command}\n{' ' * _MARGIN}  # {comment}"
+    if mark or text.startswith("|"):
         return head + text
     wrapped = textwrap.wrap(text, max(20, width - _MARGIN), break_on_hyphens=False, break_long_words=False)
     return head + f"\n{' ' * _MARGIN}".join(wrapped or [""])

@@ -186,7 +186,8 @@ def _gate(case: Case) -> Iterator[str]:
 
 def _next(case: Case) -> Iterator[str]:
     if not case.is_judged:
-        yield "the next run tries to reach it again; nothing is done to a host that is not reached"
+        again = "look at it" if case.status.health == "unknown" else "reach it"
+        yield f"the next run tries to {again} again; nothing is done to a host that cannot be judged"
         return
     if not case.drifts:
         return

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from miyabi.cli_fleet import FleetOfClone, history_if_any
 from miyabi.gate import Pause, TargetHistory
 from miyabi.health import FleetHealth, health_from_json
 from miyabi.host_status import HostStatus, latest_causes, status_of, status_of_absent
-from miyabi.outlook import Outlook, Remembered, fleet_now, pauses_of_spec, with_this_look
+from miyabi.outlook import STORM, Outlook, Remembered, fleet_now, pauses_of_spec, storm_of, with_this_look
 from miyabi.pauses import read_pauses
 from miyabi.presence import remembered as presence_of
 from miyabi.pyinfra_command import Answers, ask_fleet
-from miyabi.records import DriftSeen, Observation, Recovered
+from miyabi.records import DriftSeen, IncidentChanged, Observation, Recovered
 from miyabi.spec import Spec
+
+if TYPE_CHECKING:
+    from miyabi.history import History
 
 _FACT = "facts.fleet_health.Drifts"
 
@@ -81,13 +85,28 @@ def _remembered(
             histories |= {(host, target): with_this_look(each, now) for target, each in known.items()}
         causes = latest_causes(history.records(DriftSeen, since=now - _CAUSES))
         recovered = history.records(Recovered, since=now - _CAUSES)
+        incidents = history.open_incidents()
         remembered = Remembered(
-            incidents=history.open_incidents(),
+            incidents=incidents,
             causes=causes,
             histories=histories,
             restored={(each.host, each.target): each.at for each in recovered[::-1] if each.outcome == "restored"},
+            tried=_tried(history, incidents, fleet, now),
             breakers=history.breakers(),
             leases=history.leases(now),
             pauses=pauses,
         )
     return remembered, dict(observations), True
+
+
+def _tried(
+    history: History, incidents: Iterable[IncidentChanged], fleet: FleetOfClone, now: float
+) -> dict[tuple[str, str], float]:
+    """When the targets of storms that are known were tried last."""
+    tried: dict[tuple[str, str], float] = {}
+    storms = [storm_of(each, fleet.hosts.keys()) for each in incidents if each.kind == STORM]
+    for host in {host for storm in storms for host, _ in storm.targets}:
+        targets = {target for storm in storms for on, target in storm.targets if on == host}
+        known = history.target_histories(host, targets, now)
+        tried |= {(host, target): each.tries[-1].at for target, each in known.items() if each.tries}
+    return tried

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from miyabi.masking import shown
-from miyabi.records import AlertSent, IncidentChanged
+from miyabi.records import IncidentChanged
 from miyabi.timeline import Event
 from miyabi.words import clock_time, counted, lasting
 
@@ -60,30 +60,19 @@ def incidents_table(incidents: Iterable[IncidentChanged], now: float) -> Table:
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("SEVERITY", no_wrap=True)
-    table.add_column("STATE", no_wrap=True)
-    table.add_column("SINCE", no_wrap=True)
-    table.add_column("WHERE", ratio=2, overflow="fold")
-    table.add_column("WHAT", ratio=3, overflow="fold")
+    for title in ("SEVERITY", "STATE", "SINCE"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("WHAT", overflow="fold")
     for each in incidents:
-        where = f"{each.host}:{each.target}" if each.target else each.host or "fleet"
-        what = Text(shown(each.summary))
+        where = f"{each.host}:{each.target}" if each.target else each.host or "the whole fleet"
+        what = Text(shown(where)).append(f"\n{shown(each.summary)}", style="dim")
         if each.cause not in {"", "unknown"}:
             what.append(f" (cause: {shown(each.cause)})", style="dim")
         if each.covers:
             what.append(f"\nit covers {counted(len(each.covers), 'target')}", style="dim")
-        table.add_row(
-            Text(each.severity, style=_SEVERITIES[each.severity]),
-            state_of(each, now),
-            _since(each, now),
-            Text(shown(where)),
-            what,
-        )
+        severity = Text(each.severity, style=_SEVERITIES[each.severity])
+        table.add_row(severity, state_of(each, now), clock_time(each.opened_at, now), what)
     return table
-
-
-def _since(incident: IncidentChanged, now: float) -> str:
-    return f"{clock_time(incident.opened_at, now)}"
 
 
 def state_of(incident: IncidentChanged, now: float) -> str:
@@ -93,11 +82,3 @@ def state_of(incident: IncidentChanged, now: float) -> str:
     if incident.healthy_since is not None:
         return f"well for {lasting(now - incident.healthy_since)}"
     return f"open {lasting(now - incident.opened_at)}"
-
-
-def told_of(alerts: Sequence[AlertSent]) -> dict[str, AlertSent]:
-    """The last alert of each incident, of newest first."""
-    last: dict[str, AlertSent] = {}
-    for each in alerts:
-        last.setdefault(each.incident, each)
-    return last

@@ -16,6 +16,9 @@ from miyabi.words import iso
 # Hosts in the order of what needs somebody's eye.
 _ORDER: tuple[Health, ...] = ("drift", "unknown", "unreachable", "asleep", "healthy")
 
+# What pyinfra says of every host, or beside the reason.
+_USUAL = ("Connected", "Loaded fact", "not reached since", "asleep, ", "Error: could not process fact")
+
 
 @dataclass(frozen=True, slots=True)
 class DriftStatus:
@@ -90,9 +93,7 @@ def status_of_absent(host: str, said: Sequence[str], absent_since: float | None,
     + is_connected: whether it could be connected to
     """
     asleep = next((each for each in said if each.startswith("asleep, ")), None)
-    words = [
-        each for each in said if not each.startswith(("Connected", "not reached since", "asleep, ", "Loaded fact"))
-    ]
+    words = [each.removeprefix("FactProcessError: ") for each in said if not each.startswith(_USUAL)]
     reason = "; ".join(dict.fromkeys(words)) or "it told nothing"
     if is_connected:
         return HostStatus(host, "unknown", None, reason)

@@ -18,7 +18,10 @@ from miyabi.health import FleetHealth, Found
 from miyabi.levels import Level
 from miyabi.records import IncidentChanged
 from miyabi.spec import Spec
-from miyabi.storm import find_storms
+from miyabi.storm import find_storms, with_canary
+
+# The kind of an incident that is a storm.
+STORM = "storm"
 
 _TIDIED = ("log ", "temp ")
 
@@ -34,6 +37,7 @@ class Remembered:
     + causes: of each damage, as it was attributed last, by host and target
     + histories: of each target by host and target
     + restored: when a target was brought back last, by host and target
+    + tried: when a target of an open storm was tried last
     + breakers: by ``host NAME``: failures in a row, and when it opened
     + leases: who recovers which host at this moment, and until when
     + pauses: those that are in force, the specs' own among them
@@ -43,6 +47,7 @@ class Remembered:
     causes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     histories: Mapping[tuple[str, str], TargetHistory] = field(default_factory=dict)
     restored: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    tried: Mapping[tuple[str, str], float] = field(default_factory=dict)
     breakers: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
     leases: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
@@ -142,7 +147,8 @@ def fleet_now(
         host: tuple((each.target, remembered.causes.get((host, each.target), "unknown")) for each in seen.drifts)
         for host, seen in looks.items()
     }
-    earlier = [_storm(each, hosts, remembered) for each in remembered.incidents if each.kind == "storm"]
+    known = (storm_of(each, hosts) for each in remembered.incidents if each.kind == STORM)
+    earlier = [with_canary(each, remembered.tried, damage, now, rules) for each in known]
     stops = [each.until for each in remembered.pauses if is_emergency_stop(each)]
     return Fleet(
         hosts=len(hosts),
@@ -160,19 +166,11 @@ def is_emergency_stop(pause: Pause) -> bool:
     return not pause.host and pause.reason.startswith("emergency stop")
 
 
-def _storm(incident: IncidentChanged, hosts: Collection[str], remembered: Remembered) -> Storm:
-    """The storm that an incident is about, with the last of its targets that was tried."""
-    targets = frozenset(
-        (host, name[len(host) + 1 :]) for name in incident.covers for host in hosts if name.startswith(f"{host}:")
-    )
-    tries = {each: remembered.histories[each].tries for each in targets if each in remembered.histories}
-    latest = max(((known[-1].at, each) for each, known in tries.items() if known), default=None)
-    cause = "" if incident.cause == "unknown" else incident.cause
-    if latest is None or latest[0] < incident.opened_at:
-        return Storm(cause, targets, incident.opened_at)
-    at, (host, target) = latest
-    is_restored = bool(tries[host, target][-1].restored)
-    return Storm(cause, targets, incident.opened_at, (host, target, at), is_restored)
+def storm_of(incident: IncidentChanged, hosts: Collection[str]) -> Storm:
+    """The storm that an incident is about."""
+    named = ((host, name) for name in incident.covers for host in hosts if name.startswith(f"{host}:"))
+    targets = frozenset((host, name[len(host) + 1 :]) for host, name in named)
+    return Storm("" if incident.cause == "unknown" else incident.cause, targets, incident.opened_at)
 
 
 def pauses_of_spec(host: str, wanted: Spec, now: float) -> tuple[Pause, ...]:

@@ -35,8 +35,11 @@ _OPERATION = re.compile(r"^--> Starting operation: (?P<name>.+?)(?: \(.*\))?$")
 _HEADLINE = re.compile(
     r"^--> (?:Loading|Connecting|Preparing|Detected|Beginning|Starting|Disconnecting|Skipping|Gathering)"
 )
-_NO_NEWS = re.compile(r"is left out, ssh does not know it|^Loading: ")
-_END = "--> Results:"
+_NO_NEWS = re.compile(
+    r"is left out, ssh does not know it|^Loading: |: executed \d+ commands$|^--> pyinfra error: No hosts remaining!$"
+)
+# What follows such a headline, up to the next one, is told otherwise.
+_TOLD_OTHERWISE = frozenset({"--> Detected changes:", "--> Results:", "--> Recovery summary:"})
 
 
 class Lines:
@@ -44,21 +47,19 @@ class Lines:
 
     def __init__(self) -> None:
         self.doing = ""
-        self._is_over = False
+        self._is_told_otherwise = False
 
     def worth(self, line: str) -> str | None:
         """The line as it is to be shown; None for one that every run prints."""
         words = line.strip()
-        if found := _OPERATION.match(words):
-            self.doing = found["name"]
-        self._is_over = self._is_over or words == _END
-        if self._is_over or not words or _HEADLINE.match(words) or _NO_NEWS.search(words):
+        if words.startswith("-->"):
+            self._is_told_otherwise = words in _TOLD_OTHERWISE
+            if found := _OPERATION.match(words):
+                self.doing = found["name"]
+        if self._is_told_otherwise or not words or _HEADLINE.match(words) or _NO_NEWS.search(words):
             return None
         of_host = _OF_HOST.match(line)
         if of_host is not None and _USUAL.match(of_host["words"]):
-            return None
-        # The table of changes that --dry ends with has no host in its lines.
-        if of_host is None and not words.startswith("-->") and not line.startswith("    "):
             return None
         return shown(line.rstrip())
 

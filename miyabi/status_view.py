@@ -29,51 +29,55 @@ STYLES = {
 }
 
 
-def status_table(statuses: Iterable[HostStatus], now: float) -> Table:
-    """One row for each host, and one for each thing that is wrong with it."""
-    from rich.table import Table  # noqa: PLC0415 - see the module's docstring
+# Below this many columns what the gate says stands under what is wrong, and not beside it.
+_WIDE = 100
 
+# A row without its host: since when, level, what, and what the gate says.
+_Row = tuple[str, str, "Text", "Text | None"]
+
+
+def status_table(statuses: Iterable[HostStatus], now: float, width: int) -> Table:
+    """One row for each host, and one for each thing that is wrong with it.
+
+    + width: of the terminal, in columns
+    """
+    from rich.table import Table  # noqa: PLC0415 - see the module's docstring
+    from rich.text import Text  # noqa: PLC0415
+
+    is_wide = width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for title in ("HOST", "HEALTH", "SINCE", "LEVEL"):
         table.add_column(title, no_wrap=True)
-    table.add_column("WHAT", ratio=3, overflow="fold")
-    table.add_column("THE GATE", ratio=2, overflow="fold")
+    for title in ("WHAT", "THE GATE") if is_wide else ("WHAT",):
+        table.add_column(title, ratio=1, overflow="fold")
     for status in in_order(statuses):
-        _add(table, status, now)
+        for number, (since, level, what, gate) in enumerate(_rows(status, now)):
+            host = Text(shown(status.host) if number == 0 else "", style="bold")
+            health = Text(status.health if number == 0 else "", style=STYLES[status.health])
+            if gate is not None and not is_wide:
+                what = what.append("\n").append(gate)  # noqa: PLW2901 - the same, with more to say
+            table.add_row(
+                host, health, since, Text(level, style=STYLES.get(level, "")), what, *([gate] if is_wide else [])
+            )
     return table
 
 
-def _add(table: Table, status: HostStatus, now: float) -> None:
+def _rows(status: HostStatus, now: float) -> list[_Row]:
     from rich.text import Text  # noqa: PLC0415
 
-    head = [Text(shown(status.host), style="bold"), Text(status.health, style=STYLES[status.health])]
-    blank = [Text(""), Text("")]
-    rows = [_drift_row(each, now) for each in status.drifts]
-    rows += [_told_row("unknown", each) for each in status.unknown]
-    rows += [_told_row("warning", each) for each in status.warnings]
-    if not rows:
-        since = Text("" if status.since is None else lasting(now - status.since))
-        reason = status.reason if status.health != "healthy" else ""
-        rows = [[since, Text(""), Text(shown(reason), style="dim"), Text("")]]
-    for number, row in enumerate(rows):
-        table.add_row(*(head if number == 0 else blank), *row)
+    rows: list[_Row] = [_drift_row(each, now) for each in status.drifts]
+    rows += [("", each.kind, _what(each), None) for each in (*status.unknown, *status.warnings)]
+    since = "" if status.since is None else lasting(now - status.since)
+    reason = status.reason if status.health != "healthy" else ""
+    return rows or [(since, "", Text(shown(reason), style="dim"), None)]
 
 
-def _drift_row(drift: DriftStatus, now: float) -> list[Text]:
-    from rich.text import Text  # noqa: PLC0415
-
+def _drift_row(drift: DriftStatus, now: float) -> _Row:
     what = _what(drift.found)
     if drift.cause not in {"unknown", ""}:
         what.append(f" (cause: {shown(drift.cause)})", style="dim")
     age = now - drift.since
-    since = Text("just seen" if age < 1 else lasting(age))
-    return [since, Text(drift.level), what, gate_text(drift.decision, now)]
-
-
-def _told_row(kind: str, found: Found) -> list[Text]:
-    from rich.text import Text  # noqa: PLC0415
-
-    return [Text(""), Text(kind, style=STYLES[kind]), _what(found), Text("left alone", style="dim")]
+    return "just seen" if age < 1 else lasting(age), drift.level, what, gate_text(drift.decision, now)
 
 
 def _what(found: Found) -> Text:
@@ -90,7 +94,7 @@ def gate_text(decision: Decision, now: float) -> Text:
     if decision.allowed:
         return Text("may be repaired", style="green")
     until = "" if decision.again_at is None else f" until {clock_time(decision.again_at, now)}"
-    return Text(f"held{until}", style="yellow").append(f"\n{shown(decision.reason)}", style="dim")
+    return Text(f"held{until}: ", style="yellow").append(shown(decision.reason), style="dim")
 
 
 def summed_up(statuses: Sequence[HostStatus], open_incidents: int) -> str:

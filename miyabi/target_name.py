@@ -96,7 +96,7 @@ def name_target(text: str, known: Known) -> TargetName:
         return TargetName(host)
     hosts = [host] if found else list(known.specs)
     wanted = rest if found else text
-    fitting = [TargetName(each, target) for each in hosts for target in _fitting(wanted, known.targets(each))]
+    fitting = [TargetName(each, name) for each in hosts if wanted for name in _fitting(wanted, known.targets(each))]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -107,7 +107,9 @@ def name_target(text: str, known: Known) -> TargetName:
     targets = [(each, target) for each in known.specs for target in known.targets(each)]
     names = [name for host, target in targets for name in (str(TargetName(host, target)), *_all_names(target))]
     there = f"hosts: {', '.join(hosts_too) or 'none'}"
-    raise TargetError(f"{text}: no such host or target; {there}{nearest(text, (ALL, *hosts_too, *names))}")
+    raise TargetError(
+        f"{text or repr(text)}: no such host or target; {there}{nearest(text, (ALL, *hosts_too, *names))}"
+    )
 
 
 def _host_of(text: str, known: Known) -> tuple[str, bool, str]:
