@@ -92,6 +92,18 @@ def test_apprise_gets_it(tmp_path: Path) -> None:
     assert body["type"] == "failure"
 
 
+def test_why_apprise_failed_is_not_read_out_of_the_alert_or_out_of_its_neighbour(tmp_path: Path) -> None:
+    verdict = wrong(summary="Exception: connection refused, certificate expired, error=418")
+    alerts = alerts_of(judge((), [verdict], (), run="r", now=NOW), [verdict], now=NOW)
+    with accepting(talking_nonsense) as mad:
+        url = f"json://127.0.0.1:{mad.port}/refused/$SECRET_TOKEN"
+        neighbour = Channel("neighbour", "apprise", f"json://127.0.0.1:{refused_port()}/")
+        wanted = rules(*(Channel(f"mad{n}", "apprise", url) for n in range(4)), neighbour)
+        results = deliver(alerts, wanted, folder=tmp_path, now=NOW, say=print)
+    assert results.pop("neighbour") == "refused: nobody listens there"
+    assert set(results.values()) == {"it closed the connection"}
+
+
 @pytest.fixture
 def dead(tmp_path: Path) -> Iterator[dict[str, tuple[Channel, str]]]:
     """Every way of being dead: the channel, and what is said of it."""
