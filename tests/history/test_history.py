@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 
 import pytest
 
@@ -133,6 +134,14 @@ def test_what_no_database_takes_does_not_keep_the_rest_out(ground: Ground) -> No
         assert history.records(Decided) == []
         assert history.records(RunStarted) == [last]
         assert history.messages[0].startswith("2 lines of the journal ")
+
+
+def test_names_as_long_as_they_may_be(ground: Ground) -> None:
+    """What cannot be compressed either fits into the indexes of a database."""
+    run, host, target = ("".join(random.choices("0123456789abcdef", k=800)) for _ in range(3))  # noqa: S311
+    with ground.open() as history:
+        history.write([record := make(Decided, run=run, event=run, host=host, target=target)])
+        assert history.records(Decided, target=target) == [record]
 
 
 def test_records_are_told_in_the_order_of_their_arrival(ground: Ground) -> None:
