@@ -9,10 +9,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from facts.probe import COMMAND_TIMEOUT, Section, keyed_section
-from miyabi.draft import draft_in
 from miyabi.errors import ParseError
 from miyabi.last_words import KernelLine, LastWords, Screen
-from miyabi.masking import masked, plain
 from miyabi.shell import quoted
 from miyabi.spec import TmuxServer
 
@@ -121,6 +119,10 @@ def parse_evidence(pane_ids: frozenset[str], lines: Iterable[str]) -> LastWords:
 
 
 def _screen(pane: str, numbers: list[str], blocks: dict[tuple[str, str], list[str]]) -> Screen:
+    # A run that finds nothing damaged needs none of their patterns.
+    from miyabi.draft import draft_in  # noqa: PLC0415
+    from miyabi.masking import masked, plain  # noqa: PLC0415
+
     cursor_x, cursor_y, width = (int(each) for each in numbers[:3])
     said = plain(_text(blocks, "pane", pane))
     visible = _text(blocks, "visible", pane).split("\n")
@@ -147,6 +149,8 @@ def _text(blocks: dict[tuple[str, str], list[str]], kind: str, pane: str) -> str
 
 
 def _kernel(lines: Iterable[str], told: dict[str, str]) -> tuple[KernelLine, ...]:
+    from miyabi.masking import masked  # noqa: PLC0415 - as above
+
     uptime = float(told["uptime"]) if "uptime" in told else None
     found = (_KERNEL_LINE.match(line) for line in lines)
     return tuple(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-from miyabi.masking import masked, plain
+from functools import cache
 
 # How many of the last lines are believed: what stands further up may be long over.
 LATEST = 15
@@ -123,21 +122,12 @@ _FOLLOWING: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("git", (r"fatal: Could not read from remote repository|failed to push some refs",)),
 )
 
-_COMPILED = tuple(
-    (cause, re.compile("|".join(patterns), re.IGNORECASE), rank)
-    for rank, table in enumerate((_PATTERNS, _FOLLOWING))
-    for cause, patterns in table
-)
-
-_HEAP = next(form for cause, form, _ in _COMPILED if cause == "oom")
-
 # What a shell says of a command that a signal ended: `Killed`, `bash: line 1: 4711 Killed   codex`,
 # `zsh: killed     codex`.
-_SHELL_WORDS = re.compile(
+_SHELL_WORDS = (
     r"(?:\S+: )?(?:line \d+: +)?(?:\d+ +)?(?:\[\d+\] *[+-]? *)?"
     r"(?P<word>killed|terminated|segmentation fault|aborted|abort|bus error|illegal instruction|hangup)"
-    r"(?: *\(core dumped\))?(?: {2,}.*)?",
-    re.IGNORECASE,
+    r"(?: *\(core dumped\))?(?: {2,}.*)?"
 )
 _SIGNALS_BY_WORD = {
     "killed": "KILL",
@@ -160,6 +150,16 @@ _TMUX_SAYS = re.compile(r"Pane is dead(?: \(.*)?")
 _LONGEST = 200
 
 
+@cache
+def _compiled() -> tuple[tuple[str, re.Pattern[str], int], ...]:
+    """The cause, its patterns in one, and how little they count; made when something is damaged."""
+    return tuple(
+        (cause, re.compile("|".join(patterns), re.IGNORECASE), rank)
+        for rank, table in enumerate((_PATTERNS, _FOLLOWING))
+        for cause, patterns in table
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """Words that speak for a cause, and the line that they stand in."""
@@ -173,6 +173,8 @@ def spoken(lines: Iterable[str], most: int | None = LATEST) -> list[str]:
 
     + most: how many; None is all
     """
+    from miyabi.masking import masked, plain  # noqa: PLC0415 - its patterns cost more than a run without damage may
+
     found = [line for line in _without_fences(plain(each).rstrip() for each in lines) if line.strip()]
     found = [line for line in found if not _TMUX_SAYS.fullmatch(line.strip())]
     latest = found if most is None else found[-most:]
@@ -199,7 +201,7 @@ def said_in(lines: Iterable[str]) -> Said | None:
     """
     best: tuple[int, Said] | None = None
     for line in lines:
-        found = next(((rank, Said(cause, line)) for cause, form, rank in _COMPILED if form.search(line)), None)
+        found = next(((rank, Said(cause, line)) for cause, form, rank in _compiled() if form.search(line)), None)
         if found is not None and (best is None or found[0] <= best[0]):
             best = found
     return best[1] if best else None
@@ -207,13 +209,14 @@ def said_in(lines: Iterable[str]) -> Said | None:
 
 def heap_said(lines: Iterable[str]) -> Said | None:
     """The line in which a runtime says that it ran out of memory; a long stack may follow it."""
-    return next((Said("oom", line) for line in lines if _HEAP.search(line)), None)
+    heap = next(form for cause, form, _ in _compiled() if cause == "oom")
+    return next((Said("oom", line) for line in lines if heap.search(line)), None)
 
 
 def signal_said(lines: Iterable[str]) -> tuple[str, str] | None:
     """The signal that a shell names in the last lines, and the line; None when it names none."""
     for line in reversed(list(lines)[-3:]):
-        found = _SHELL_WORDS.fullmatch(line)
+        found = re.fullmatch(_SHELL_WORDS, line, re.IGNORECASE)
         if found:
             return _SIGNALS_BY_WORD[found["word"].lower()], line
         if line.endswith("^C"):

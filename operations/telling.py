@@ -17,6 +17,7 @@ from miyabi.records import Signalled
 from miyabi.spec import Spec
 from operations import termux
 from operations.climbing import climb_of
+from operations.gate import may_tell
 from operations.guardian import living_pane, tell_guardian
 from operations.memory import memory_of, now
 from operations.outcome import open_incidents, outcome_of
@@ -50,7 +51,9 @@ def tell_here(host: Host, wanted: Spec, alerts: Iterable[Alert], done: str | Non
             shown.append((f"recovery: {alert.severity}", alert.line))
     for line in lines:
         yield from tell_guardian(host, wanted, line)
-    if wanted.termux.notifications:
+    if wanted.termux.notifications and shown:
+        # The nested operation asks for itself, and this one must have asked, too.
+        may_tell(host)
         for title, text in shown:
             yield from termux.notification._inner(title=f"{host.name}: {title}", text=text)  # noqa: SLF001 - pyinfra's way to nest
 
