@@ -100,6 +100,8 @@ class Drifts(FactBase[FleetHealth]):
 
 def _spec() -> Spec | str:
     """The current host's spec, or why there is none."""
+    if not ctx_host.isset():
+        return "no host is asked"
     try:
         return host_spec(ctx_host.get())
     except MiyabiError as error:
