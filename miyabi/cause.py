@@ -54,6 +54,11 @@ _NOT_TOLD = re.compile(
 )
 
 
+# What upkeep does where nothing is damaged, and what is left over from an earlier generation.
+_NO_DAMAGE = re.compile(r"backed up\b|it should be down, but runs")
+_ORPHANS = re.compile(r"nobody owns|of an earlier generation")
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why something was damaged.
@@ -101,9 +106,11 @@ def _of_place(evidence: Evidence) -> Iterator[Cause]:
 
 
 def _of_subject(evidence: Evidence) -> Iterator[Cause]:
-    name = _BY_SUBJECT.get(evidence.subject.partition(" ")[0])
-    if name is not None and not _NOT_TOLD.match(evidence.error):
-        yield Cause(name, evidence.error)
+    kind = evidence.subject.partition(" ")[0]
+    name = _BY_SUBJECT.get(kind)
+    if name is None or _NOT_TOLD.match(evidence.error) or _NO_DAMAGE.match(evidence.error):
+        return
+    yield Cause("orphans" if kind == "server" and _ORPHANS.search(evidence.error) else name, evidence.error)
 
 
 def _of_signal(evidence: Evidence) -> Iterator[Cause]:

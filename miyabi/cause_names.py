@@ -20,6 +20,7 @@ CAUSES: Mapping[str, str] = {
     "usage-limit": "The account has used up what it may use for now.",
     "auth": "A human has to log in.",
     "mcp-down": "An MCP server, or another daemon, does not run or does not answer.",
+    "orphans": "Processes of an earlier generation are left that nobody owns any more.",
     "network": "A name is not known, a connection is refused, no way leads there.",
     "disk-full": "No space is left on a disk.",
     "memory-low": "Little memory is available.",

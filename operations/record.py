@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from miyabi import state
+from miyabi.cause import attribute, evidence_of_finding
 from miyabi.climb import Climb, Step
 from miyabi.drift import Drift
 from miyabi.gate import incident_tries
@@ -128,11 +129,18 @@ def note_upkeep(host: Host) -> None:
     wrong = [each for each in findings(host).values() if each.verdict != "warning"]
     tried = [each for each in wrong if (host.name, each.subject) in memory.tries]
     known = memory.histories(host.name, [each.subject for each in tried]) if tried else {}
+    causes = {each.subject: attribute(evidence_of_finding(each.subject, each.reason)).name for each in wrong}
     rules = rules_of(host)
     memory.keep(
         *(
             DriftSeen(
-                **memory.common(), host=host.name, target=each.subject, kind=UPKEEP, level=UPKEEP, reason=each.reason
+                **memory.common(),
+                host=host.name,
+                target=each.subject,
+                kind=UPKEEP,
+                level=UPKEEP,
+                reason=each.reason,
+                cause=causes[each.subject],
             )
             for each in wrong
         ),
@@ -146,6 +154,7 @@ def note_upkeep(host: Host) -> None:
                 outcome="restored" if each.verdict == "repaired" else "failed",
                 seconds=now() - memory.tries[host.name, each.subject][0].at,
                 first_try=len(incident_tries(known[each.subject], rules, now())) <= 1,
+                cause=causes[each.subject],
                 reason=each.reason,
             )
             for each in tried

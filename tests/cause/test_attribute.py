@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -273,6 +276,15 @@ def test_tmux_s_own_line_is_nobody_s_word() -> None:
         ("sshd", "no answer within 5 s", "timeout"),
         ("server miyabi-tmux", "it does not run", "mcp-down"),
         ("server miyabi-tmux", "it does not run: EACCES", "mcp-down"),
+        ("server miyabi-tmux", "ended 2 of an earlier generation", "orphans"),
+        ("server miyabi-tmux", "nobody owns these of an earlier generation: 4711", "orphans"),
+        ("server miyabi-tmux", "it should be down, but runs: 4711", "unknown"),
+        ("config ~/.miyabi/config.json", "backed up", "unknown"),
+        (
+            "config ~/.miyabi/config.json",
+            "came back from its backup of 2026; what was found: it is empty",
+            "config-broken",
+        ),
         ("log ~/.miyabi/logs/*.log", "agents.log has 120 MB", "log-overgrown"),
         ("temp /tmp/claude-*", "3 old ones", "litter"),
         ("config ~/.miyabi/config.json", "it is empty", "config-broken"),
@@ -344,3 +356,9 @@ def test_a_long_line_takes_no_time() -> None:
     for line in ("a " * 50_000, "MCP " * 20_000, "1 " * 50_000, "x" * 100_000):
         assert said_in(spoken([line])) is None or "MCP" in line
         attribute(Evidence(kind="upkeep", subject="integration x", error=line))
+
+
+def test_the_page_has_each_cause() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "causes.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", page, flags=re.MULTILINE))
+    assert rows == dict(CAUSES)
