@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -36,13 +37,16 @@ from miyabi.ssh_aliases import left_out
 from miyabi.target_name import Known
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.status import Status
+    from rich.table import Table
 
     from miyabi.history import History
 
 _SPECS = Path("inventory") / "specs"
 _FLEET = Path("inventory") / "fleet.yaml"
+
+# Columns of what is not read on a terminal.
+_PIPED = 120
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
 
@@ -184,13 +188,27 @@ def controller() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def console() -> Console:
-    """Where tables go: with colours on a terminal, plain and never cut when piped."""
+def show(make: Callable[[int], Table]) -> None:
+    """Print a table: with colours on a terminal, plain and without trailing blanks when piped.
+
+    + make: the table for a width in columns
+    """
     from rich.console import Console  # noqa: PLC0415 - who prints no table does not pay for rich
 
-    is_terminal = sys.stdout.isatty()
-    width = None if is_terminal else max(120, int(os.environ.get("COLUMNS") or 0))
-    return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False, no_color=not is_terminal)
+    if sys.stdout.isatty():
+        there = Console(highlight=False, emoji=False, markup=False)
+        there.print(make(there.width))
+        return
+    width = max(_PIPED, int(os.environ.get("COLUMNS") or 0))
+    there = Console(width=width, highlight=False, emoji=False, markup=False, no_color=True, file=StringIO())
+    with there.capture() as captured:
+        there.print(make(width))
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def width_of_output() -> int:
+    """How many columns text may take."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED
 
 
 class Progress:

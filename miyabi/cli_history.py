@@ -12,11 +12,11 @@ from miyabi.cli_fleet import (
     FleetOfClone,
     as_json,
     clock,
-    console,
     fleet_of_clone,
     opened_history,
     plainly,
     print_json,
+    show,
 )
 from miyabi.history_view import causes_table, incidents_table, timeline_table
 from miyabi.records import Decided, IncidentChanged, Record, Recovered, RunEnded, RunStarted, Signalled
@@ -76,7 +76,7 @@ def history(target: str | None, since: float, most: int, *, causes: bool, is_jso
     if not told:
         click.echo(f"nothing happened since {clock_time(now - since, now)}")
         return
-    console().print(timeline_table(told[:most], now))
+    show(lambda _: timeline_table(told[:most], now))
     if len(told) > most:
         click.echo(f"\n{len(told) - most} older lines: --limit {len(told)}")
 
@@ -109,7 +109,7 @@ def _print_causes(shares: Mapping[str, int], since: float, now: float, *, is_jso
     elif not total:
         click.echo(f"nothing failed since {clock_time(since, now)}")
     else:
-        console().print(causes_table(shares))
+        show(lambda _: causes_table(shares))
 
 
 @click.command(short_help="What a human was told of and is not over.")
@@ -130,7 +130,7 @@ def incidents(most: int, *, is_all: bool, is_json: bool) -> None:
             "no incident was ever opened" if is_all else "no incident is open; closed ones: miyabi incidents --all"
         )
     else:
-        console().print(incidents_table(found[:most], now))
+        show(lambda _: incidents_table(found[:most], now))
         if len(found) > most:
             click.echo(f"\n{len(found) - most} older ones: --limit {len(found)}")
 

@@ -12,13 +12,13 @@ from miyabi.cli_fleet import (
     FleetOfClone,
     as_json,
     clock,
-    console,
     fleet_of_clone,
     history_if_any,
     new_run,
     plainly,
     print_json,
     say,
+    show,
     working,
 )
 from miyabi.fleet_look import FleetLook, look_at
@@ -141,7 +141,7 @@ def outcomes_of(fleet: FleetOfClone, order: Order) -> list[HostOutcome]:
 
 
 def _print(outcomes: Sequence[HostOutcome], seconds: float) -> None:
-    console().print(outcome_table(outcomes, clock()))
+    show(lambda _: outcome_table(outcomes, clock()))
     click.echo(f"\n{counted(len(outcomes), 'host')} in {lasting(seconds)}")
 
 
@@ -172,7 +172,6 @@ def _tell_plan(looked: FleetLook, order: Order, code: int, *, is_json: bool) -> 
         plan = {"run": None, "at": iso(looked.now), "scope": order.scope, "max_level": order.max_level, "dry": True}
         print_json({**plan, "exit_code": ended, "hosts": hosts})
     else:
-        there = console()
-        there.print(status_table(looked.statuses, looked.now, there.width))
+        show(lambda width: status_table(looked.statuses, looked.now, width))
         click.echo("\nnothing was changed")
     return ended

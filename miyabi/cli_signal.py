@@ -11,7 +11,6 @@ from miyabi.cli_fleet import (
     FleetOfClone,
     as_json,
     clock,
-    console,
     fleet_of_clone,
     history_if_any,
     keep,
@@ -19,6 +18,7 @@ from miyabi.cli_fleet import (
     plainly,
     print_json,
     say,
+    show,
     working,
 )
 from miyabi.cli_recover import Order, outcomes_of, run_order
@@ -95,7 +95,7 @@ def _recover(fleet: FleetOfClone, alarm: _Alarm, status: HostStatus) -> None:
         hosts = [outcome_json(each) for each in outcomes]
         print_json({**_head(named), "found": found, "max_level": needed.name, "exit_code": ended, "hosts": hosts})
     else:
-        console().print(outcome_table(outcomes, clock()))
+        show(lambda _: outcome_table(outcomes, clock()))
     raise SystemExit(ended)
 
 

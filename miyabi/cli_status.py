@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import textwrap
 from dataclasses import replace
 
@@ -13,11 +11,12 @@ from miyabi.cli_fleet import (
     FleetOfClone,
     as_json,
     clock,
-    console,
     fleet_of_clone,
     history_if_any,
     plainly,
     print_json,
+    show,
+    width_of_output,
     working,
 )
 from miyabi.errors import TargetError
@@ -62,9 +61,9 @@ def status(limits: tuple[str, ...], *, is_json: bool) -> None:
 
 
 def _print(looked: FleetLook) -> None:
-    there = console()
-    there.print(status_table(looked.statuses, looked.now, there.width))
-    there.print(f"\n{summed_up(looked.statuses, len(looked.outlook.remembered.incidents))}")
+    show(lambda width: status_table(looked.statuses, looked.now, width))
+    summary = summed_up(looked.statuses, len(looked.outlook.remembered.incidents))
+    click.echo("\n" + textwrap.fill(summary, width_of_output()))
     if hint := next_step(looked.statuses):
         click.echo(hint)
 
@@ -140,7 +139,7 @@ def _code(case: Case) -> int:
 
 
 def _print_parts(case: Case) -> None:
-    width = min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else _WIDEST
+    width = min(width_of_output(), _WIDEST)
     for label, lines in parts_of(case):
         for number, line in enumerate(lines):
             text = shown(masked(line))

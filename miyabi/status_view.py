@@ -13,7 +13,7 @@ from miyabi.gate import Decision
 from miyabi.health import Found
 from miyabi.host_status import DriftStatus, HostStatus, in_order
 from miyabi.masking import shown
-from miyabi.words import clock_time, counted, lasting
+from miyabi.words import age, clock_time, counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +67,7 @@ def _rows(status: HostStatus, now: float) -> list[_Row]:
 
     rows: list[_Row] = [_drift_row(each, now) for each in status.drifts]
     rows += [("", each.kind, _what(each), None) for each in (*status.unknown, *status.warnings)]
-    since = "" if status.since is None else lasting(now - status.since)
+    since = "" if status.since is None else age(now - status.since)
     reason = status.reason if status.health != "healthy" else ""
     return rows or [(since, "", Text(shown(reason), style="dim"), None)]
 
@@ -76,8 +76,7 @@ def _drift_row(drift: DriftStatus, now: float) -> _Row:
     what = _what(drift.found)
     if drift.cause not in {"unknown", ""}:
         what.append(f" (cause: {shown(drift.cause)})", style="dim")
-    age = now - drift.since
-    return "just seen" if age < 1 else lasting(age), drift.level, what, gate_text(drift.decision, now)
+    return age(now - drift.since), drift.level, what, gate_text(drift.decision, now)
 
 
 def _what(found: Found) -> Text:

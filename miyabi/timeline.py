@@ -7,16 +7,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from miyabi.records import Decided, IncidentChanged, Record, Recovered, RunEnded, RunStarted, Signalled
+from miyabi.signals import OUTGOING
 from miyabi.target_name import TargetName, covers
 from miyabi.words import counted, iso
 
 EventKind = Literal["recovery", "decision", "run", "signal", "incident"]
+
+# What of a record is a moment.
+_MOMENTS = frozenset({"again_at", "opened_at", "told_at", "healthy_since"})
+
 Tone = Literal["good", "bad", "held", "plain"]
 
 _OUTCOMES: dict[str, Tone] = {"clean": "plain", "restored": "good", "held": "held", "failed": "bad"}
-
-# What others hear of a run stands in the run's own events.
-_OUTGOING = frozenset({"recovery_status", "session_snapshot", "HEALTH_OK"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def _event(record: Record, ends: Mapping[str, RunEnded]) -> Event | None:
         return _of_recovery(record)
     if isinstance(record, Decided):
         return _of_decision(record)
-    if isinstance(record, Signalled) and record.signal not in _OUTGOING:
+    if isinstance(record, Signalled):
         return _made(record, "signal", f"signal {record.signal}", "plain")
     if isinstance(record, IncidentChanged):
         words = f"incident {record.change}, {record.severity}: {record.summary}"
@@ -109,7 +111,9 @@ def _made(record: Record, kind: EventKind, words: str, tone: Tone, *, came_to: s
 
 
 def together(events: Sequence[Event]) -> list[Event]:
-    """The events, newest first, with those told as one that say the same again and again.
+    """The events for a reader, newest first, with those told as one that say the same again and again.
+
+    What others are told of a run (``RECOVERY_COMPLETE`` and its like) is left out: it stands in the run's other events.
 
     Two holds of one target by one rule are the same while nothing else happened to it in between; two runs, while none
     came to something else.
@@ -117,6 +121,8 @@ def together(events: Sequence[Event]) -> list[Event]:
     latest: dict[tuple[str, str, str], int] = {}
     found: list[Event] = []
     for event in events:
+        if isinstance(event.record, Signalled) and event.record.signal in OUTGOING:
+            continue
         line = ("run", "", "") if event.kind == "run" else ("", event.host, event.target)
         place = latest.get(line)
         if place is not None and found[place].same == event.same:
@@ -130,7 +136,7 @@ def together(events: Sequence[Event]) -> list[Event]:
 
 def event_json(event: Event) -> dict[str, Any]:
     """An event as ``--json`` tells it."""
-    known = asdict(event.record)
+    known = {name: iso(value) if name in _MOMENTS else value for name, value in asdict(event.record).items()}
     details = {name: value for name, value in known.items() if name not in {"event", "run", "at", "host", "target"}}
     return {
         "at": iso(event.at),

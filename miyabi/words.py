@@ -20,6 +20,11 @@ def lasting(seconds: float) -> str:
     return f"{days} d {rest} h" if rest and days < 14 else f"{days} d"
 
 
+def age(seconds: float) -> str:
+    """How long something lasts by now: ``just now``, else as ``lasting`` says it."""
+    return "just now" if seconds < 2 else lasting(seconds)
+
+
 def clock_time(at: float, now: float, zone: tzinfo | None = None) -> str:
     """A moment on the reader's clock: ``04:12`` today, ``Sat 04:12`` within a week, else with the date.
 
