@@ -20,6 +20,7 @@ from miyabi.errors import MiyabiError
 from miyabi.gate import Decision, Does, Fleet, Request, TargetHistory, Try, decide
 from miyabi.gate_rules import Rules
 from miyabi.records import UPKEEP, Decided
+from miyabi.subjects import is_subject
 from miyabi.upkeep import Verdict
 from operations.memory import Memory, is_emergency_stop, memory_of, now, pauses
 from operations.refusal import refusal, refuse
@@ -97,7 +98,8 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     for each in asked:
         request = replace(each, cause="missing") if first and each.cause == "unknown" else each
         judged = replace(request, unknown=request.unknown or trouble)
-        decision = decide(judged, known.get(request.target, TargetHistory()), fleet, rules, now())
+        past = _with_this_look(request, known.get(request.target, TargetHistory()))
+        decision = decide(judged, past, fleet, rules, now())
         decisions.append(decision)
         if target.state.is_executing and request.does != "tell":
             memory.decisions[request.host, request.target] = decision
@@ -108,6 +110,13 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
                 storms = after_try(fleet.storms, request.host, request.target, fleet.rules.storm_cooldown)
                 fleet = replace(fleet, storms=storms)
     return tuple(decisions)
+
+
+def _with_this_look(request: Request, past: TargetHistory) -> TargetHistory:
+    """What is remembered, with what was just seen; a run writes down what it saw of upkeep at its end alone."""
+    if not is_subject(request.target):
+        return past
+    return replace(past, sightings=(*past.sightings, (now(), True)))
 
 
 def permission(
