@@ -6,6 +6,7 @@ pydantic and YAML are imported when the file is new: a run that read it before n
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -42,7 +43,7 @@ def read_fleet_file(path: Path) -> FleetFile:
     Raises ``SpecError`` with every problem, each with its line.
     """
     try:
-        path.lstat()
+        os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return FleetFile()
     except (OSError, ValueError):
