@@ -51,6 +51,14 @@ def journal_size(folder: Path) -> int:
     return sum(_size(path) for path in (folder / JOURNAL, *_aside(folder)))
 
 
+def last_written(folder: Path) -> float | None:
+    """When the journal was last written, in seconds since the epoch; None when nothing is in it."""
+    try:
+        return (folder / JOURNAL).stat().st_mtime
+    except OSError:
+        return None
+
+
 @contextmanager
 def taking(folder: Path) -> Iterator[Iterator[str] | None]:
     """The lines to take in, moved aside; they are removed when the block ends without an error.

@@ -81,6 +81,10 @@ def converge(
     before = observe(host, wanted)
     acted, held = pass_gate(host, wanted, acted_on(plan(matches, drifts), drifts), matches, before, climb)
     actions = plan(matches, acted)
+    if not host.state.is_executing:
+        # What is refused then is shown in the plan, too.
+        for target, decision in held.items():
+            host.log(f"{target} {held_in_words(decision, now())}")
     if not actions:
         yield from _nothing(host, held, noop)
         return

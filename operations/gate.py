@@ -6,7 +6,7 @@ it something; commands that it yields without are replaced by a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec
@@ -17,12 +17,13 @@ from pyinfra.api import FunctionCommand, operation as pyinfra_operation
 from facts.host_spec import host_spec
 from miyabi.climb import held_in_words, is_wish
 from miyabi.errors import MiyabiError
-from miyabi.gate import Decision, Does, Fleet, Request, TargetHistory, Try, decide
+from miyabi.gate import Decision, Does, Fleet, Pause, Request, TargetHistory, Try, decide
 from miyabi.gate_rules import Rules
 from miyabi.records import UPKEEP, Decided
+from miyabi.severity import SEVERITIES
 from miyabi.subjects import is_subject
 from miyabi.upkeep import Verdict
-from operations.memory import Memory, is_emergency_stop, memory_of, now, pauses
+from operations.memory import Memory, alert_rules, is_emergency_stop, memory_of, now, pauses
 from operations.refusal import refusal, refuse
 from operations.storms import after_try, storms_of
 from operations.upkeep import note
@@ -94,6 +95,7 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     known = memory.histories(target.name, [request.target for request in counted]) if counted else {}
     rules = rules_of(target)
     decisions = []
+    fleet = replace(fleet, pauses=(*fleet.pauses, *_left_to_humans(memory, target, known)))
     first = bool(counted) and memory.is_new(target.name)
     for each in asked:
         request = replace(each, cause="missing") if first and each.cause == "unknown" else each
@@ -197,6 +199,22 @@ def _fleet(memory: Memory, target: Host, *, counted: bool) -> Fleet:
         leases=memory.lease(target.name) if target.state.is_executing else {},
         storms=storms_of(memory, target.state),
         breakers=memory.ask_history(lambda history: history.breakers()) or {},
+    )
+
+
+def _left_to_humans(memory: Memory, target: Host, known: Mapping[str, TargetHistory]) -> tuple[Pause, ...]:
+    """What the alerts' rules leave alone from its incident on, until a human has resumed it."""
+    rules = alert_rules(target.state)
+    if not known or not any(rules.leaves_to_humans(severity) for severity in SEVERITIES):
+        return ()
+    incidents = memory.ask_history(lambda history: history.open_incidents()) or ()
+    return tuple(
+        Pause(target.name, each.target, now() + 3600, f"incident {each.incident} waits for a human")
+        for each in incidents
+        if each.host == target.name
+        and each.target in known
+        and rules.leaves_to_humans(each.severity)
+        and (known[each.target].resumed_at or 0.0) < each.opened_at
     )
 
 

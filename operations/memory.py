@@ -24,7 +24,7 @@ from miyabi.errors import MiyabiError
 from miyabi.fleet_file import history_address, read_fleet_file
 from miyabi.gate import Decision, Pause, TargetHistory, Try
 from miyabi.gate_rules import FleetFile
-from miyabi.journal import append
+from miyabi.journal import append, last_written
 from miyabi.presence import state_directory
 from miyabi.records import Observation, Record, RunStarted
 
@@ -58,6 +58,7 @@ class Memory:
     + folder: where journal, history and pauses are
     + file: what the fleet's file says
     + holder: who this is, for leases
+    + previous: when the run before wrote its last; None when that is not known
     + tries: what this run itself was allowed to do so far, for when there is no history to ask
     + decisions: the gate's last word on each target of which it was asked
     + damage: what is wrong on each host, with its cause, as far as this run has looked
@@ -72,6 +73,7 @@ class Memory:
     file: FleetFile
     holder: str
     started: float
+    previous: float | None = None
     tries: dict[tuple[str, str], list[Try]] = field(default_factory=dict)
     decisions: dict[tuple[str, str], Decision] = field(default_factory=dict)
     damage: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
@@ -206,7 +208,8 @@ def memory_of(state: State) -> Memory:
     started = now()
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%S")
     run = os.environ.get("MIYABI_RUN") or f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
-    memory = Memory(run, folder, file, f"{socket.gethostname()}:{os.getpid()}", started, command=_command())
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    memory = Memory(run, folder, file, holder, started, last_written(folder), command=_command())
     setattr(state, _MEMORY, memory)
     return memory
 

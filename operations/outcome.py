@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -11,11 +11,14 @@ from miyabi.breaker import Breaker
 from miyabi.climb import Climb, is_wish
 from miyabi.incidents import judge, open_after
 from miyabi.journal import attention, journal_size, set_attention
-from miyabi.records import BreakerChanged, IncidentChanged, Record
+from miyabi.records import BreakerChanged, IncidentChanged, Recovered
 from miyabi.severity import Circumstances, severity_of
-from miyabi.verdict import Verdict, covered
+from miyabi.thresholds import Measured, measure
+from miyabi.verdict import Verdict, case_of, covered
+from operations.climbing import climb_of
 from operations.gate import rules_of
 from operations.memory import Memory, alert_rules, memory_of, now
+from operations.record import at_the_end
 from operations.storms import KIND, storms_of
 from operations.upkeep import findings
 from operations.verdicts import verdicts_of, well
@@ -37,7 +40,7 @@ class Outcome:
 
     + incidents: those that are open; None as long as nobody had to ask
     + judged: hosts of which it is known how they ended
-    + verdicts, alerts: of these
+    + verdicts, healthy, alerts: of these
     + sent: what came of the channels that lead over a host
     """
 
@@ -45,6 +48,7 @@ class Outcome:
     incidents: tuple[IncidentChanged, ...] | None = None
     judged: set[str] = field(default_factory=set)
     verdicts: list[Verdict] = field(default_factory=list)
+    healthy: set[tuple[str, str]] = field(default_factory=set)
     alerts: list[Alert] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
 
@@ -76,18 +80,72 @@ def conclude(host: Host, climb: Climb, *, fleet: bool, unknown: str | None = Non
     earlier = _incidents(memory, outcome)
     here = [each for each in earlier if each.host in {host.name, ""} or each.covers]
     healthy = well(host, verdicts, [each.target for each in here if each.host == host.name], fleet=fleet)
+    outcome.healthy |= healthy
     told = (*verdicts, *_storms(memory, host.state))
-    return _judge(memory, outcome, here, told, healthy, hosts=[host])
+    changes = judge(
+        here,
+        told,
+        healthy,
+        run=memory.run,
+        now=now(),
+        healthy_after=rules_of(host).healthy_after,
+        still_open=outcome.rules.still_open,
+    )
+    return _remember(memory, outcome, changes, told)
 
 
-def conclude_run(state: State) -> tuple[Alert, ...]:
-    """Judge what is about the whole fleet; all that the run has to tell."""
+def conclude_run(state: State) -> None:
+    """Judge what is about the whole fleet, and what is measured."""
     outcome, memory = outcome_of(state), memory_of(state)
-    if _must_ask(memory, outcome) or outcome.verdicts:
-        _judge(memory, outcome, _incidents(memory, outcome), (), set(), stop=True)
-    elif journal_size(memory.folder) > _LONG_JOURNAL:
+    measured = _measured(state, outcome, memory)
+    if measured.verdicts or _must_ask(memory, outcome):
+        judged = {case_of(each) for each in outcome.verdicts}
+        well_measured = {each for each in measured.healthy if (*each, "") not in judged}
+        about = [each for each in _incidents(memory, outcome) if each.kind == "threshold" or not each.target]
+        changes = judge(
+            about,
+            measured.verdicts,
+            well_measured,
+            run=memory.run,
+            now=now(),
+            still_open=outcome.rules.still_open,
+        )
+        _remember(memory, outcome, changes, measured.verdicts)
+        wide = judge(
+            _incidents(memory, outcome),
+            outcome.verdicts,
+            outcome.healthy,
+            run=memory.run,
+            now=now(),
+            still_open=outcome.rules.still_open,
+            stop=outcome.rules.stop,
+            wide_only=True,
+        )
+        _remember(memory, outcome, wide, ())
+        _stop_everything(memory, outcome, wide)
+    if journal_size(memory.folder) > _LONG_JOURNAL:
         memory.ask_history(lambda history: history.take_in())
-    return tuple(outcome.alerts)
+
+
+def _measured(state: State, outcome: Outcome, memory: Memory) -> Measured:
+    """What the thresholds say of the fleet as it is at the end."""
+    seen = [at_the_end(host, climb_of(host)) for host in state.inventory if state.is_host_in_limit(host)]
+    rated = memory.is_opened and any(each.metric == "success_rate" for each in outcome.rules.thresholds)
+    since = now() - max((each.over for each in outcome.rules.thresholds), default=0.0)
+    recoveries = (memory.ask_history(lambda history: history.records(Recovered, since=since)) or []) if rated else []
+    return measure(
+        outcome.rules.thresholds,
+        [each for each in seen if each is not None],
+        recoveries,
+        now=now(),
+        previous=memory.previous,
+        processors=_processors(state),
+    )
+
+
+def _processors(state: State) -> dict[str, int]:
+    found = {host.name: climb_of(host).seen for host in state.inventory}
+    return {name: seen.load.processors for name, seen in found.items() if seen and seen.load and seen.load.processors}
 
 
 def keep_attention(state: State) -> None:
@@ -119,47 +177,27 @@ def _incidents(memory: Memory, outcome: Outcome) -> tuple[IncidentChanged, ...]:
     return outcome.incidents
 
 
-def _judge(
-    memory: Memory,
-    outcome: Outcome,
-    earlier: Iterable[IncidentChanged],
-    verdicts: Iterable[Verdict],
-    healthy: set[tuple[str, str]],
-    *,
-    hosts: Iterable[Host] = (),
-    stop: bool = False,
+def _remember(
+    memory: Memory, outcome: Outcome, changes: Sequence[IncidentChanged], verdicts: Sequence[Verdict]
 ) -> tuple[Alert, ...]:
+    """Keep what has changed; what is to be told of it."""
+    memory.keep(*changes)
+    outcome.incidents = open_after(_incidents(memory, outcome), changes)
+    outcome.verdicts += verdicts
     # Who has nothing to tell does not pay for the words.
     from miyabi.alert_text import alerts_of  # noqa: PLC0415
 
-    said = tuple(verdicts)
-    after = max((rules_of(host).healthy_after for host in hosts), default=600.0)
-    changes = judge(
-        tuple(earlier),
-        said,
-        healthy,
-        run=memory.run,
-        now=now(),
-        healthy_after=after,
-        still_open=outcome.rules.still_open,
-        stop=outcome.rules.stop if stop else None,
-    )
-    memory.keep(*changes)
-    outcome.incidents = open_after(_incidents(memory, outcome), changes)
-    if stop:
-        _stop_everything(memory, outcome, changes)
-    alerts = alerts_of(changes, said, now=now())
-    outcome.verdicts += said
+    alerts = alerts_of(changes, verdicts, now=now())
     outcome.alerts += alerts
     return alerts
 
 
-def _stop_everything(memory: Memory, outcome: Outcome, changes: Iterable[Record]) -> None:
+def _stop_everything(memory: Memory, outcome: Outcome, changes: Iterable[IncidentChanged]) -> None:
     """Too many critical incidents at once: nothing is repaired any more, for a while or until a human says so."""
     from miyabi.gate import Pause  # noqa: PLC0415 - this is rare
     from miyabi.pauses import add_pause  # noqa: PLC0415
 
-    opened = [each for each in changes if isinstance(each, IncidentChanged) and each.kind == "emergency-stop"]
+    opened = [each for each in changes if each.kind == "emergency-stop"]
     if outcome.rules.stop is not None and any(each.change == "opened" for each in opened):
         until = now() + outcome.rules.stop.seconds
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from miyabi import state
@@ -14,6 +14,7 @@ from miyabi.gate import incident_tries
 from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
 from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
+from operations.availability import absence
 from operations.gate import rules_of
 from operations.memory import memory_of, now
 from operations.upkeep import findings
@@ -35,15 +36,32 @@ def keeps_up(host: Host) -> bool:
     return bool(host.connector_data.get(_KEPT_UP))
 
 
+def observed(host: Host) -> Observation | None:
+    """What this run has written down of its first look at a host; None when it did not look."""
+    seen: Observation | None = host.connector_data.get(_OBSERVED)
+    return seen
+
+
+def at_the_end(host: Host, climb: Climb) -> Observation | None:
+    """The host as the run leaves it: its agents as the last look found them; None when the run did not look."""
+    first = observed(host)
+    if first is None or not first.fleet:
+        return first
+    wrong = {str(drift.target) for drift in climb.drifts}
+    return replace(first, agents={name: how if name in wrong else "running" for name, how in first.agents.items()})
+
+
 def was_observed(host: Host) -> bool:
-    """Whether this run has written down what it saw of a host."""
-    return bool(host.connector_data.get(_OBSERVED))
+    """Whether this run has looked at a host, and written down what it saw."""
+    return observed(host) is not None and absence(host) is None
 
 
 def note_absence(host: Host, health: Health, reason: str) -> None:
     """Write down that a host was not reached."""
     memory = memory_of(host.state)
-    memory.keep(Observation(**memory.common(), host=host.name, health=health, reason=reason))
+    seen = Observation(**memory.common(), host=host.name, health=health, reason=reason)
+    host.connector_data[_OBSERVED] = seen
+    memory.keep(seen)
 
 
 def note_first_look(
@@ -66,17 +84,18 @@ def note_first_look(
     wrong = [f"{each.subject}: {each.reason}" for each in findings(host).values() if each.verdict != "warning"]
     reasons = [f"{drift.target} {drift.reason}" for drift in damage] + wrong
     health: Health = "unknown" if unknown else "drift" if reasons else "healthy"
-    host.connector_data[_OBSERVED] = True
+    first = Observation(
+        **memory.common(),
+        host=host.name,
+        health=health,
+        reason=unknown or "; ".join(reasons),
+        fleet=fleet and not unknown,
+        upkeep=keeps_up(host),
+        **asdict(numbers_of(seen, agents_of(matches, damage))),
+    )
+    host.connector_data[_OBSERVED] = first
     memory.keep(
-        Observation(
-            **memory.common(),
-            host=host.name,
-            health=health,
-            reason=unknown or "; ".join(reasons),
-            fleet=fleet and not unknown,
-            upkeep=keeps_up(host),
-            **asdict(numbers_of(seen, agents_of(matches, damage))),
-        ),
+        first,
         *(
             DriftSeen(
                 **memory.common(),

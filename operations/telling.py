@@ -66,11 +66,11 @@ def tell_everybody(state: State, signals: Iterable[Signalled]) -> None:
         return
     # Who has nothing to tell does not pay for it.
     from miyabi.channels import tell  # noqa: PLC0415
-    from miyabi.delivery import is_for_the_run, parcels  # noqa: PLC0415
+    from miyabi.delivery import SENT, is_for_the_run, parcels  # noqa: PLC0415
 
-    over_hosts = [each for each in parcels(outcome.alerts, outcome.rules, told) if is_for_the_run(each)]
-    for parcel in over_hosts:
-        outcome.sent[parcel.name] = outcome.sent.get(parcel.name) or _over_host(state, parcel)
+    for parcel in parcels(outcome.alerts, outcome.rules, told):
+        if is_for_the_run(parcel) and parcel.name not in outcome.sent:
+            outcome.sent |= _over_host(state, parcel)
     delivered = tell(
         outcome.alerts,
         outcome.rules,
@@ -84,10 +84,13 @@ def tell_everybody(state: State, signals: Iterable[Signalled]) -> None:
         elsewhere=outcome.sent,
     )
     memory.keep(*delivered.records)
+    for parcel in parcels(delivered.more, outcome.rules):
+        if is_for_the_run(parcel) and outcome.sent.get(parcel.name) in {None, SENT}:
+            _over_host(state, parcel)
 
 
-def _over_host(state: State, parcel: Parcel) -> str:
-    """Send what needs a connection to a host; what came of it."""
+def _over_host(state: State, parcel: Parcel) -> dict[str, str]:
+    """Send what needs a connection to a host; what came of it by channel, nothing for a guardian that nobody has."""
     from miyabi.alert_text import for_guardian, for_phone  # noqa: PLC0415
     from miyabi.signals import line_of  # noqa: PLC0415
     from miyabi.termux import notification_script  # noqa: PLC0415
@@ -96,7 +99,7 @@ def _over_host(state: State, parcel: Parcel) -> str:
     if kind == "phone":
         found = next((host for host in state.inventory if host.name == where), None)
         scripts = [notification_script(*for_phone(alert), "miyabi") for alert in parcel.alerts]
-        return "no such host in the inventory" if found is None else _say(found, scripts)
+        return {parcel.name: "no such host in the inventory" if found is None else _say(found, scripts)}
     lines = [for_guardian(alert) for alert in parcel.alerts] + [line_of(signal) for signal in parcel.signals]
     for host in state.inventory:
         wanted = _spec(host)
@@ -104,8 +107,10 @@ def _over_host(state: State, parcel: Parcel) -> str:
         seen = climb_of(host).seen
         pane = living_pane(seen.tmux, name) if seen and name and host.connected else None
         if wanted is not None and pane is not None:
-            return _say(host, [message_script(line, pane, wanted.tmux) for line in lines])
-    return "no host that was reached has such a pane"
+            return {parcel.name: _say(host, [message_script(line, pane, wanted.tmux) for line in lines])}
+    if kind == "guardian" and not any((each := _spec(host)) and each.recovery.guardian for host in state.inventory):
+        return {}
+    return {parcel.name: "no host that was reached has such a pane"}
 
 
 def _spec(host: Host) -> Spec | None:

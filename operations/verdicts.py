@@ -49,7 +49,7 @@ def well(host: Host, verdicts: Iterable[Verdict], targets: Iterable[str], *, fle
     + targets: what has an open incident
     + fleet: whether its tmux fleet was looked at
     """
-    if not was_observed(host) or absence(host) is not None:
+    if not was_observed(host):
         return set()
     bad = {verdict.target for verdict in verdicts}
     judged = [target for target in targets if (keeps_up(host) if is_subject(target) else fleet)]

@@ -193,7 +193,12 @@ def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(ssh_fleet: Fleet, 
     assert "L3_FULL NOT restored" in done.output
     assert "Traceback" not in done.output
     assert healthy.items() <= panes(built.tmux).items()
-    assert "[RECOVERY] FAILED: L3_FULL NOT restored" in screen(built.tmux, healthy["guardian"][0])
+    told = "[RECOVERY] FAILED: HIGH mugen:miyabi:codegen-1.kaede is not repaired: exited with status 7"
+    assert screen(built.tmux, healthy["guardian"][0]).count(told) == 1
+    again = recover(ssh_fleet, spec)
+    assert again.code == 1, again.output
+    assert "held: 3 tries in this incident" in again.output, again.output
+    assert screen(built.tmux, healthy["guardian"][0]).count(told) == 1, "an incident is told once"
 
 
 def test_a_wedged_host_is_unknown_and_the_others_recover(ssh_fleet: Fleet, spec: Path) -> None:
