@@ -213,6 +213,7 @@ def _by_hand(case: Case) -> Iterator[str]:
     yield from (_WAITS[rule] for rule in _WAITS if rule in rules)
     if case.drifts:
         yield f"miyabi recover --limit {shlex.quote(host)}    # a run now, through the gate"
+    if case.drifts and "pause" not in rules:
         yield f"miyabi pause {target} --for 2h    # leaves it alone"
     if not host.startswith("@local"):
         session = case.named.target.partition(":")[0] if case.named.target and " " not in case.named.target else ""

@@ -5,8 +5,6 @@ The operations act by the same judges; here nothing is acted on, and what takes 
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from miyabi.config_backup import ConfigFile
 from miyabi.daemon import Daemon, in_words, orphans, ours, serving, standing
 from miyabi.health import Found, upkeep_found, warning_found
@@ -38,7 +36,7 @@ def judge_logs(wanted: Log, seen: Logs) -> Found | None:
     """A log that has reached its size is to be rotated; another user's is left alone."""
     subject = f"log {wanted.path}"
     if seen.over:
-        names = names_in_words(PurePosixPath(log.path).name for log in seen.over)
+        names = names_in_words(log.path.rpartition("/")[2] for log in seen.over)
         return upkeep_found(subject, f"{size(sum(log.size for log in seen.over))} to rotate: {names}")
     if seen.unfinished:
         return upkeep_found(subject, "a rotation was interrupted")
