@@ -109,8 +109,7 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
         if decision.allowed:
             target.connector_data[_PASSED] = True
             if request.does in _COUNTED:
-                storms = after_try(fleet.storms, request.host, request.target, fleet.rules.storm_cooldown)
-                fleet = replace(fleet, storms=storms)
+                fleet = replace(fleet, storms=after_try(fleet.storms, memory, request.host, request.target))
     return tuple(decisions)
 
 
