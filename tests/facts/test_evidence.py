@@ -30,7 +30,7 @@ DEATHS = {
     "terminated": "kill -TERM $$",
     "killed": "kill -KILL $$",
     "crashed": "kill -SEGV $$",
-    "oom": "echo 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'; sleep 0.3; kill -ABRT $$",
+    "oom": "echo 'FATAL ERROR: Reached heap limit, JavaScript heap out of memory'; sleep 0.3; kill -ABRT $$",
     "not-found": "exec no-such-agent-anywhere",
     "permission": "exec /etc/passwd",
     "api-error": "echo 'API Error: 529 Overloaded. Try again in a moment.'; sleep 0.3; exit 1",
