@@ -18,6 +18,7 @@ the same in all of them:
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,12 +31,21 @@ from unittest.mock import patch
 import pytest
 import yaml
 from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing import operations as pyinfra_testing_operations
 from pyinfra_testing.operations import make_operation_tests
 from pyinfra_testing.util import FakeHost, FakeState
+from typing_extensions import override
 
 from facts.observation import Unknown
+from miyabi.alert_rules import AlertRules
+from miyabi.gate import Pause
+from miyabi.gate_rules import FleetFile
+from miyabi.records import Record
 from miyabi.spec_file import parse_spec
+from operations.gate import operation as gated
+from operations.memory import Memory
+from operations.refusal import refuse
 from tests.operations.observed import observed_host
 
 FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if path.is_dir() and "." in path.name)
@@ -80,10 +90,27 @@ def _calls(text: str) -> list[str]:
     return [command.removeprefix("tmux -u ") for call in _CALL.findall(text) for command in call.split(" \\; ")]
 
 
+class _Forgetful(Memory):
+    """The memory of a run that has none of earlier ones, and writes nothing."""
+
+    @override
+    def keep(self, *records: Record) -> None:
+        """Forget them."""
+
+
+def _new_memory() -> Memory:
+    return _Forgetful("run", Path("/nowhere"), FleetFile(), "tests:1", 0.0, is_opened=True)
+
+
 @contextmanager
-def _pretending(module_name: str, data: dict[str, Any]) -> Iterator[None]:
-    """Let operations see what a case says is observed and wanted."""
+def _pretending(module_name: str, data: dict[str, Any], *, paused: bool = False) -> Iterator[None]:
+    """Let operations see what a case says is observed and wanted.
+
+    + paused: whether somebody wants all hosts to be left alone
+    """
     seen = observed_host(data.get("observed", {}))
+    memory = _new_memory()
+    asked = (Pause("", "", time.time() + 3600, "a test"),) if paused else ()
     answers = [_answer(told) for told in data.get("answers", [])]
     with pytest.MonkeyPatch.context() as monkeypatch:
         if "answers" in data:
@@ -97,6 +124,12 @@ def _pretending(module_name: str, data: dict[str, Any]) -> Iterator[None]:
                 monkeypatch.setattr(operations, "asked_between", lambda _host, _section: (1000.0, 1001.0))
             for name in [name for name in vars(operations) if name.endswith("_script")]:
                 monkeypatch.setattr(operations, name, partial(_called, name))
+        for module in ("causes", "gate", "level_gate", "outcome", "record", "telling", "verdicts"):
+            monkeypatch.setattr(f"operations.{module}.memory_of", lambda _state: memory)
+        monkeypatch.setattr("operations.gate.pauses", lambda _memory, _host: asked)
+        monkeypatch.setattr("operations.gate.alert_rules", lambda _state: AlertRules())
+        monkeypatch.setattr(FakeState, "inventory", (), raising=False)
+        monkeypatch.setattr("operations.causes.ask", lambda _host, _section: Unknown("nobody asks in a case"))
         for module in ("converge", "guardian", "tmux"):
             monkeypatch.setattr(f"operations.{module}.observe", lambda _host, _spec: seen)
         if "spec" in data:
@@ -153,3 +186,51 @@ def test_every_operation_has_the_usual_cases(folder: Path) -> None:
     operation = getattr(import_module(f"operations.{module}"), name)
     noop = {"noop"} if operation.is_idempotent else set()
     assert {path.stem for path in folder.iterdir()} >= MINIMUM | noop
+
+
+# They tell somebody something, or read, and change nothing on the host.
+_ONLY_TELL = {"tmux.message", "tmux.snapshot", "termux.notification"}
+CASES = [
+    pytest.param(folder, path, id=f"{folder.name}-{path.stem}")
+    for folder in FOLDERS
+    if folder.name not in _ONLY_TELL
+    for path in sorted(folder.iterdir())
+]
+
+
+@pytest.mark.parametrize(("folder", "case"), CASES)
+def test_an_operation_does_nothing_where_the_gate_is_closed(folder: Path, case: Path) -> None:
+    module, _, name = folder.name.partition(".")
+    operation: Any = getattr(import_module(f"operations.{module}"), name)
+    data = yaml.safe_load(case.read_text(encoding="utf-8"))
+    state = FakeState()
+    host = FakeHost(state, "somehost", data.get("facts", {}), data.get("data", {}))
+    with _pretending(module, data, paused=True), ctx_state.use(state), ctx_host.use(host):
+        commands = list(operation._inner(*data.get("args", []), **data.get("kwargs", {})))
+    acting = [each for each in commands if not (isinstance(each, FunctionCommand) and each.function is refuse)]
+    assert acting == []
+
+
+def test_every_operation_asks_the_gate() -> None:
+    folder = Path(refuse.__code__.co_filename).parent
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    made = {name for name, text in texts.items() if "@operation(" in text}
+    assert made >= {"files.py", "processes.py", "recovery.py", "sshd.py", "tmux.py"}
+    for name in made:
+        assert re.search(r"from operations\.gate import [^\n]*\boperation\b", texts[name]), name
+    for name in texts.keys() - {"gate.py"}:
+        assert not re.search(r"from pyinfra\.api import [^\n]*\boperation\b", texts[name]), name
+
+
+def test_an_operation_that_does_not_ask_is_stopped() -> None:
+    @gated()
+    def forgetful() -> Iterator[StringCommand]:
+        yield StringCommand("touch /tmp/miyabi-never")
+
+    state = FakeState()
+    host = FakeHost(state, "somehost", {}, {})
+    with ctx_state.use(state), ctx_host.use(host):
+        [command] = list(forgetful._inner())  # type: ignore[attr-defined]
+    assert isinstance(command, FunctionCommand)
+    assert command.function is refuse
+    assert "without having asked the gate" in command.args[0]
