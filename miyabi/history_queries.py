@@ -261,7 +261,7 @@ def shares_by_cause(connection: Connection, since: float, until: float) -> dict[
     failures = func.count().label("failures")
     query = (
         select(spotted.c.cause, failures)
-        .where(or_(spotted.c.number.is_(None), spotted.c.before.is_(None), spotted.c.number > spotted.c.before + 1))
+        .where(or_(spotted.c.before.is_(None), spotted.c.number > spotted.c.before + 1))
         .group_by(spotted.c.cause)
         .order_by(failures.desc(), spotted.c.cause)
     )

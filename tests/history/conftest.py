@@ -28,9 +28,10 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         yield Ground(folder, None)
         return
     server: Postgresql = request.getfixturevalue("postgresql")
-    database = server.new_database()
-    yield Ground(folder, server.url(database))
-    server.drop(database)
+    yield Ground(folder, server.url("postgres"))
+    # Somebody who was killed may still be connected. A new database for each test would take three times as long.
+    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'miyabi'")
+    server.execute("DROP SCHEMA IF EXISTS miyabi CASCADE")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -122,6 +122,18 @@ def test_two_who_take_the_same(tmp_path: Path) -> None:
         assert lines is not None
         assert [from_line(line) for line in lines] == []
     assert take(tmp_path) == [third]
+
+
+def test_what_another_has_just_moved_aside_is_not_removed(tmp_path: Path) -> None:
+    append(tmp_path, [first := make(RunStarted)])
+    with ExitStack() as slow:
+        slow.enter_context(taking(tmp_path))
+        assert take(tmp_path) == [first]
+        append(tmp_path, [second := make(RunStarted)])
+        with pytest.raises(ZeroDivisionError), taking(tmp_path):
+            slow.close()
+            raise ZeroDivisionError
+    assert take(tmp_path) == [second]
 
 
 def test_a_writer_whose_file_is_moved_aside_writes_where_it_is_found(
