@@ -8,9 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from miyabi.errors import RunError
@@ -129,7 +131,8 @@ def stream_pyinfra(arguments: Sequence[str], environment: Mapping[str, str], tel
     + environment: what its environment has beside this program's
     + tell: gets each line, without colours and without its newline
 
-    Returns its exit code. Ctrl-C ends pyinfra first, and is then raised here as ``KeyboardInterrupt``.
+    Returns its exit code. Ctrl-C, or a signal that asks to end, ends pyinfra first, and is then raised here as
+    ``KeyboardInterrupt``.
     """
     sys.stdout.flush()
     try:
@@ -146,13 +149,29 @@ def stream_pyinfra(arguments: Sequence[str], environment: Mapping[str, str], tel
         )
     except (OSError, ValueError) as error:
         raise RunError(f"pyinfra cannot be started: {error}") from None
-    with process:
+    with process, _interruptible():
         try:
             for line in process.stdout or ():
                 tell(_COLOUR.sub("", line).rstrip("\r\n"))
             return process.wait()
         finally:
             _end(process)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let signals that ask to end come as Ctrl-C does: what pyinfra has begun must not go on alone."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    asking = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    before = [(number, signal.signal(number, interrupt)) for number in asking]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -163,7 +182,8 @@ def _end(process: subprocess.Popen[str]) -> None:
         try:
             os.killpg(process.pid, number)
             process.wait(_PATIENCE)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
+        except (ProcessLookupError, subprocess.TimeoutExpired, KeyboardInterrupt):
+            # Whoever asks again is in a hurry.
             continue
 
 

@@ -168,7 +168,8 @@ def test_levels_and_scopes_reach_the_deploy(clone: Clone, mugen: SshHost) -> Non
     assert "monitor" in named_panes(mugen.tmux)
 
 
-def test_interrupting_ends_pyinfra_and_says_what_was_left(clone: Clone, mugen: SshHost) -> None:
+@pytest.mark.parametrize("asked", ["SIGINT", "SIGTERM"])
+def test_interrupting_ends_pyinfra_and_says_what_was_left(clone: Clone, mugen: SshHost, asked: str) -> None:
     script = mugen.home / "slow.sh"
     script.write_text("sleep 30\n")
     clone.write_spec("mugen", {**SPEC, "recovery": {"setup_script": f"sh {script}"}})
@@ -176,7 +177,7 @@ def test_interrupting_ends_pyinfra_and_says_what_was_left(clone: Clone, mugen: S
     # Its session was made just now: without this it would wait for its backoff.
     assert clone.miyabi("resume", "mugen").code == 0
     control = clone.fleet.control
-    program = """
+    program = f"""
 import signal, subprocess, sys
 command = [sys.executable, "-m", "miyabi", "recover", "--limit", "mugen"]
 process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -184,7 +185,7 @@ said = []
 for line in process.stderr:
     said.append(line)
     if "L3 Creating session work" in line:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.{asked})
 print("".join(said), process.wait())
 """
     done = control.run("python3", "-c", program, cwd=clone.folder, timeout=60)
