@@ -209,7 +209,7 @@ def _drifted(target: str) -> DriftSeen:
         (Ran([_observed(health="unknown")]), "unknown", 1),
         (Ran([_observed()], [_drifted("w:a.x")], [], [_recovered("w:a.x", "L1", "restored")]), "restored", 0),
         (Ran([_observed()], [_drifted("w:a.x")], [], [_recovered("w", "L3", "restored")]), "restored", 0),
-        (Ran([_observed()], [_drifted("w:a.x")], [], [_recovered("wo", "L3", "restored")]), "failed", 1),
+        (Ran([_observed()], [_drifted("wo:a.x")], [], [_recovered("w", "L3", "restored")]), "failed", 1),
         (
             Ran([_observed()], [], [], [_recovered("w:a.x", "L1", "failed"), _recovered("w:a.x", "L2", "restored")]),
             "restored",
