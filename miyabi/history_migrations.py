@@ -68,9 +68,10 @@ def make_schema(connection: Connection, schema: str) -> None:
 
 def _version(connection: Connection, newest: int, where: str) -> int | None:
     """The version of the database; None when there is nothing in it yet."""
-    inspector = inspect(connection)
-    if not inspector.has_table(ABOUT.name):
-        strange = sorted(set(inspector.get_table_names()) & set(METADATA.tables))
+    # Asked once: between two questions another process may have made them.
+    tables = set(inspect(connection).get_table_names())
+    if ABOUT.name not in tables:
+        strange = sorted(tables & set(METADATA.tables))
         if strange:
             raise HistoryError(
                 f"{where}: this is no history: it has a table {strange[0]} of somebody else's; name another"

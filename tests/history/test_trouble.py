@@ -321,10 +321,13 @@ def test_no_right_to_make_a_schema(postgresql: Postgresql, tmp_path: Path) -> No
     postgresql.execute("DROP ROLE guest")
 
 
-def test_tables_of_somebody_else(sqlite_ground: Ground) -> None:
-    sqlite_ground.folder.mkdir()
-    with closing(sqlite3.connect(sqlite_ground.file)) as lite:
-        lite.execute("CREATE TABLE runs (distance)")
+def test_tables_of_somebody_else(ground: Ground) -> None:
+    if ground.url is None:
+        ground.folder.mkdir()
+        ground.file.touch()
+    else:
+        ground.ask("CREATE SCHEMA miyabi")
+    ground.ask("CREATE TABLE runs (distance INTEGER)")
     with pytest.raises(HistoryError, match="this is no history: it has a table runs of somebody else's"):
-        sqlite_ground.open()
-    assert sqlite_ground.ask("SELECT name FROM sqlite_master") == [("runs",)]
+        ground.open()
+    assert ground.ask("SELECT distance FROM runs") == []
