@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from pyinfra import host
+from pyinfra import host, logger
 
 from facts.host import ladder_sections
 from facts.observation import expect
@@ -40,28 +40,43 @@ def expect_everything(wanted: Spec) -> None:
     expect_upkeep(wanted)
 
 
-def keep(wanted: Spec) -> None:
-    """Keep what the current host's fleet stands on; an operation that fails stops no other, and no level."""
-    will_keep_up(host)
-    _keep_limits(wanted)
-    for name, temp in _named("Temp", wanted.temp):
-        files.pruned(name=name, path=temp.path, older_than=temp.older_than, _ignore_errors=True)
-    for name, log in _named("Log", wanted.logs):
-        logs.rotated(name=name, path=log.path, max_size=log.max_size, keep=log.keep, _ignore_errors=True)
-    for name, file in _named("Config", wanted.config_files):
-        files.restored(name=name, path=file.path, format=file.format, backups=file.backups, _ignore_errors=True)
-    if wanted.sshd is not None:
-        sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
-    for name, server in _named("Server", wanted.mcp_servers):
-        processes.running(name=name, **as_arguments(server), _ignore_errors=True)
-    if wanted.termux.wake_lock:
-        termux.wake_lock(name="Wake lock", _ignore_errors=True)
+def keep(wanted: Spec, scope: str = "auto") -> None:
+    """Keep what the current host's fleet stands on; an operation that fails stops no other, and no level.
+
+    + scope: one of ``SCOPES``
+    """
+    if scope in {WHOLE, "full"}:
+        will_keep_up(host)
+    for part, names in _PARTS.items():
+        if scope in names:
+            part(wanted)
 
 
 def check_services(wanted: Spec) -> None:
     """Check what the current host's agents need; the levels come before, as a service may be slow to answer."""
     for name, service in _named("Integration", wanted.integrations):
         integrations.reachable(name=name, **as_check(service), _ignore_errors=True)
+
+
+def _keep_files_small(wanted: Spec) -> None:
+    for name, temp in _named("Temp", wanted.temp):
+        files.pruned(name=name, path=temp.path, older_than=temp.older_than, _ignore_errors=True)
+    for name, log in _named("Log", wanted.logs):
+        logs.rotated(name=name, path=log.path, max_size=log.max_size, keep=log.keep, _ignore_errors=True)
+
+
+def _keep_configuration(wanted: Spec) -> None:
+    for name, file in _named("Config", wanted.config_files):
+        files.restored(name=name, path=file.path, format=file.format, backups=file.backups, _ignore_errors=True)
+
+
+def _keep_reachable(wanted: Spec) -> None:
+    if wanted.sshd is not None:
+        sshd.running(name="sshd", port=wanted.sshd.port, start=wanted.sshd.start, _ignore_errors=True)
+    for name, server in _named("Server", wanted.mcp_servers):
+        processes.running(name=name, **as_arguments(server), _ignore_errors=True)
+    if wanted.termux.wake_lock:
+        termux.wake_lock(name="Wake lock", _ignore_errors=True)
 
 
 def _keep_limits(wanted: Spec) -> None:
@@ -83,3 +98,25 @@ def _keep_limits(wanted: Spec) -> None:
         servers=wanted.mcp_servers,
         _ignore_errors=True,
     )
+
+
+# What is looked after by which scope, in this order: what makes room comes first.
+WHOLE = "auto"
+_PARTS: dict[Callable[[Spec], None], set[str]] = {
+    _keep_limits: {WHOLE, "full", "performance"},
+    _keep_files_small: {WHOLE, "full", "performance"},
+    _keep_configuration: {WHOLE, "full", "integrations"},
+    _keep_reachable: {WHOLE, "full", "communication"},
+}
+WITH_FLEET = frozenset({WHOLE, "full", "agents"})
+WITH_SERVICES = frozenset({WHOLE, "full", "integrations"})
+SCOPES = (WHOLE, "agents", "communication", "performance", "integrations", "full")
+
+
+def scope_of(data: object) -> str:
+    """What a run is asked to look after; ends the run when there is no such scope."""
+    scope = WHOLE if data is None else str(data)
+    if scope not in SCOPES:
+        logger.error(f"--> scope is {scope!r}; allowed: {', '.join(SCOPES)}; nothing was changed on any host")
+        raise SystemExit(1)
+    return scope

@@ -1,11 +1,20 @@
 """Converge each host to its spec: upkeep of what its tmux fleet stands on, then the levels from L1 to its last one.
 
-Usage: pyinfra inventory deploys/recover.py
+With --data scope=agents|communication|performance|integrations only that is looked after, with --data max_level=L1 no
+higher level acts.
 """
 
 from pyinfra import host
 
-from deploys.from_spec import check_services, expect_everything, keep
+from deploys.from_spec import (
+    WITH_FLEET,
+    WITH_SERVICES,
+    check_services,
+    expect_everything,
+    expect_upkeep,
+    keep,
+    scope_of,
+)
 from facts.host_spec import host_spec
 from miyabi.levels import Level
 from operations import recovery
@@ -13,17 +22,24 @@ from operations import recovery
 recovery.require_specs()
 recovery.summarise_at_end()
 
+scope = scope_of(host.data.get("scope"))
+with_fleet = scope in WITH_FLEET
 wanted = host_spec(host)
 last = wanted.recovery.max_level
 
-expect_everything(wanted)
-keep(wanted)
-recovery.assess(name="Assess")
-# A level that does not hold is not the end: the next one gets its turn, and Confirm has the last word.
-recovery.level(name="L1 pane", name_of_level="L1", _ignore_errors=True)
-if last >= Level.L2:
-    recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
-if last >= Level.L3:
-    recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)
-check_services(wanted)
-recovery.confirm(name="Confirm")
+if with_fleet:
+    expect_everything(wanted)
+else:
+    expect_upkeep(wanted)
+keep(wanted, scope)
+if with_fleet:
+    recovery.assess(name="Assess")
+    # A level that does not hold is not the end: the next one gets its turn, and Confirm has the last word.
+    recovery.level(name="L1 pane", name_of_level="L1", _ignore_errors=True)
+    if last >= Level.L2:
+        recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
+    if last >= Level.L3:
+        recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)
+if scope in WITH_SERVICES:
+    check_services(wanted)
+recovery.confirm(name="Confirm", fleet=with_fleet)

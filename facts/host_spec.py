@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from pyinfra.context import ctx_host
 
 from miyabi.errors import InventoryError, MiyabiError
+from miyabi.levels import Level
 from miyabi.spec import Spec, TmuxServer
 from miyabi.spec_cache import cached_spec
 from miyabi.spec_file import resolve_spec
@@ -43,9 +44,20 @@ def _load(host: Host) -> Spec:
     path = resolve_spec(str(reference), SPECS_DIRECTORY)
     # A relative path in a spec starts at the spec's folder, where host and control machine share a file system.
     base = str(path.resolve().parent) if _is_local(host) else "~"
-    spec = cached_spec(path, base)
+    spec = _bounded(host, cached_spec(path, base))
     server = host.data.get("tmux")
     return spec if server is None else replace(spec, tmux=_server(host, server))
+
+
+def _bounded(host: Host, spec: Spec) -> Spec:
+    """The spec, with no higher level than the run asks for."""
+    asked = host.data.get("max_level")
+    if asked is None:
+        return spec
+    if asked not in Level.__members__:
+        raise InventoryError(f"{host.name}: max_level is {asked!r}; allowed: {', '.join(Level.__members__)}")
+    last = min(Level[asked], spec.recovery.max_level)
+    return replace(spec, recovery=replace(spec.recovery, max_level=last))
 
 
 def _server(host: Host, server: object) -> TmuxServer:

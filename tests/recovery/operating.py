@@ -23,7 +23,7 @@ from operations import converge
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
-from tests.recovery.playbook import SETTLE, Run, noting, on
+from tests.recovery.playbook import SETTLE, Run, forget_runs, noting, on
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class _Notes(logging.Handler):
 def operate(machine: Machine, operation: Callable[..., Any], **arguments: Any) -> Operated:
     """Run ``operation`` on ``machine`` as a deploy would."""
     run = Operated()
+    forget_runs(machine)
     notes = _Notes(run.said)
     level = logger.level
     logger.addHandler(notes)

@@ -23,6 +23,7 @@ from pyinfra.connectors.local import LocalConnector
 from facts.probe import probe_script
 from miyabi.climb import Climb
 from operations import converge, recovery
+from operations.climbing import climb_of
 from tests.fleet.machine import Machine
 
 # Long enough to see an agent that exits at once, short enough to try hundreds of damages.
@@ -53,9 +54,21 @@ def write_spec(folder: Path, spec: Mapping[str, Any]) -> Path:
     return path
 
 
-def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3") -> Run:
-    """Run the ladder on ``machine`` as deploys/recover.py does."""
+def forget_runs(machine: Machine) -> None:
+    """Let no earlier run be remembered: what was repaired a moment ago may be repaired again."""
+    for each in (machine.home / ".local" / "state" / "miyabi").glob("*"):
+        if each.name.startswith(("history.db", "journal", "attention")):
+            each.unlink()
+
+
+def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3", remember: bool = False) -> Run:
+    """Run the ladder on ``machine`` as deploys/recover.py does.
+
+    + remember: whether what earlier runs have done counts
+    """
     run = Run()
+    if not remember:
+        forget_runs(machine)
     with on(machine), noting(run), pytest.MonkeyPatch.context() as patch:
         patch.setattr(converge, "SETTLE", SETTLE)
         patch.setattr(converge, "_POLL", 0.05)
@@ -73,7 +86,7 @@ def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3") -> Run:
         except PyinfraError:
             run.failed = True
         run.failed = run.failed or bool(state.failed_hosts)
-        run.climb = recovery.climb_of(host)
+        run.climb = climb_of(host)
         disconnect_all(state)
     return run
 

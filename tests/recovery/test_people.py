@@ -20,6 +20,8 @@ AGENT = {"shell_command": "exec sleep 1000", "agent": True}
 
 SPEC: dict[str, Any] = {
     "session_name": "s",
+    # They who look type, too: what that holds back is another test's.
+    "gate": {"presence": 0},
     "windows": [
         {"window_name": "main", "panes": [{"name": "a", **AGENT}, {"name": "b", **AGENT}, {"name": "c"}]},
         {"window_name": "logs", "layout": "main-vertical", "panes": [{"name": "d"}, {"name": "e"}, {"name": "f"}]},
