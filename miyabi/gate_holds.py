@@ -229,7 +229,8 @@ def _most(rules: Rules) -> int:
 def backoff(case: Case) -> Hold:
     """After each try a longer pause, not the same for all that failed together."""
     count = len(case.past.incident)
-    if not count or case.request.climbing:
+    # What came to no end, because its run was killed, has shown nothing: the next run repairs.
+    if not count or case.request.climbing or case.past.incident[-1].restored is None:
         return None
     rules = case.rules
     pause_after = min(rules.backoff_first * 2.0 ** min(count - 1, _DOUBLINGS), rules.backoff_longest)

@@ -75,7 +75,7 @@ def _is_about(pause: Pause, host: str, target: str) -> bool:
 def _read(path: Path) -> tuple[Pause, ...]:
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
         raise PauseError(f"{path}: the pauses cannot be read: {error.strerror}; {_remedy(path)}") from None

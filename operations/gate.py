@@ -21,7 +21,6 @@ from miyabi.gate import Decision, Does, Fleet, Pause, Request, TargetHistory, Tr
 from miyabi.gate_rules import Rules
 from miyabi.records import UPKEEP, Decided
 from miyabi.severity import SEVERITIES
-from miyabi.subjects import is_subject
 from miyabi.upkeep import Verdict
 from operations.memory import Memory, alert_rules, is_emergency_stop, memory_of, now, pauses
 from operations.refusal import refusal, refuse
@@ -100,7 +99,7 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     for each in asked:
         request = replace(each, cause="missing") if first and each.cause == "unknown" else each
         judged = replace(request, unknown=request.unknown or trouble)
-        past = _with_this_look(request, known.get(request.target, TargetHistory()))
+        past = _with_this_look(memory, known.get(request.target, TargetHistory()))
         decision = decide(judged, past, fleet, rules, now())
         decisions.append(decision)
         if target.state.is_executing and request.does != "tell":
@@ -113,9 +112,9 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     return tuple(decisions)
 
 
-def _with_this_look(request: Request, past: TargetHistory) -> TargetHistory:
-    """What is remembered, with what was just seen; a run writes down what it saw of upkeep at its end alone."""
-    if not is_subject(request.target):
+def _with_this_look(memory: Memory, past: TargetHistory) -> TargetHistory:
+    """What is remembered, with what was just seen: a run may not have written it down yet, or may not be able to."""
+    if past.sightings and past.sightings[-1][1] and past.sightings[-1][0] >= memory.started:
         return past
     return replace(past, sightings=(*past.sightings, (now(), True)))
 

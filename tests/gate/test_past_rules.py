@@ -212,7 +212,7 @@ def test_it_lets_through_once() -> None:
     assert not ask(history=held, rules=Rules()).allowed
     for fleet in (Fleet(), STORM, BROKEN):
         assert ask(history=RESUMED, fleet=fleet, rules=Rules()).allowed
-        again = replace(RESUMED, tries=(*RESUMED.tries, Try(NOW - 1, Level.L1)))
+        again = replace(RESUMED, tries=(*RESUMED.tries, Try(NOW - 1, Level.L1, restored=False)))
         assert not ask(history=again, fleet=fleet, rules=Rules()).allowed
 
 

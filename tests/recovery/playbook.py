@@ -31,6 +31,14 @@ SETTLE = 0.25
 
 _PROBE = probe_script([])
 
+# A spec's gate for tests that break the same thing again and again.
+EAGER = {
+    "backoff": {"first": 0.001, "longest": 0.001},
+    "tries": 50,
+    "restarts_per_hour": 50,
+    "flapping": {"start": 100},
+}
+
 
 @dataclass(slots=True)
 class Run:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fleet.control import Fleet
 from tests.recovery.operating import kill, named_panes
-from tests.recovery.playbook import write_spec
+from tests.recovery.playbook import EAGER, write_spec
 
 SESSIONS = [
     {
@@ -28,7 +28,7 @@ def inventory(ssh_fleet: Fleet) -> Path:
     for name, availability in (("mugen", "always"), ("pixel", "intermittent")):
         folder = ssh_fleet.control.root / name
         folder.mkdir(exist_ok=True)
-        spec = write_spec(folder, {"sessions": SESSIONS, "availability": availability, "grace": "1s"})
+        spec = write_spec(folder, {"sessions": SESSIONS, "availability": availability, "grace": "3s", "gate": EAGER})
         ssh_fleet.add(name)
         data[name] = {"spec": str(spec)}
     return ssh_fleet.write_inventory(data)
@@ -91,9 +91,9 @@ def test_after_an_absence_agents_get_a_grace(ssh_fleet: Fleet, inventory: Path) 
     pixel.start_sshd()
     back = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
     assert back.code == 0, back.output
-    assert re.search(r"\[pixel\] +it was away until now: its agents are judged 1 s later", back.output)
+    assert re.search(r"\[pixel\] +it has just come back: it is judged \d s later", back.output)
     assert set(named_panes(pixel.tmux)) == {"kaede"}
     kill(pixel.tmux, "kaede")
     later = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
     assert later.code == 0, later.output
-    assert "away" not in later.output
+    assert "just come back" not in later.output

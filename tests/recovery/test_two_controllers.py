@@ -16,9 +16,10 @@ from tests.fleet.programs import required
 from tests.fleet.sshd import SshHost
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import kill, named_panes
-from tests.recovery.playbook import write_spec
+from tests.recovery.playbook import EAGER, write_spec
 
 SPEC = {
+    "gate": EAGER,
     "sessions": [
         {
             "session_name": "miyabi",
@@ -28,7 +29,7 @@ SPEC = {
             ]
             + [{"window_name": "plain", "panes": [{"name": "left"}, {"name": "right"}]}],
         }
-    ]
+    ],
 }
 NAMES = {"kaede", "sakura", "botan", "left", "right"}
 
