@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 Health = Literal["healthy", "drift", "unknown", "asleep", "unreachable"]
@@ -260,8 +260,23 @@ RECORDS: dict[str, type[Record]] = {
 
 
 def to_line(record: Record) -> str:
-    """A record as one line of JSON, without its newline."""
-    return json.dumps({"table": record.TABLE, **asdict(record)}, separators=(",", ":"))
+    """A record as one line of JSON, without its newline; what JSON does not know is written as text."""
+    told = {"table": record.TABLE, **{each.name: getattr(record, each.name) for each in fields(record)}}
+    try:
+        return json.dumps(told, separators=(",", ":"), default=_plain)
+    except (ValueError, TypeError, RecursionError):
+        # A mapping that holds itself, or whose keys are none of JSON's: no reason to lose the rest.
+        plain = {name: value if isinstance(value, _SIMPLE) else str(value) for name, value in told.items()}
+        return json.dumps(plain, separators=(",", ":"))
+
+
+_SIMPLE = (str, int, float, type(None))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, set | frozenset) else str(value)
 
 
 def from_line(line: str) -> Record | None:
