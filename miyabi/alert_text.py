@@ -13,6 +13,7 @@ from miyabi.cause_names import CAUSES
 from miyabi.incidents import is_told
 from miyabi.masking import masked, plain
 from miyabi.records import IncidentChanged, Severity
+from miyabi.subjects import is_subject
 from miyabi.verdict import Verdict, covered, verdict_for
 from miyabi.words import both_clocks, clock_time, counted, lasting
 
@@ -22,8 +23,8 @@ _MOST_EVIDENCE = 8
 _MOST_COVERED = 12
 _LONGEST_LINE = 200
 
-_SUBJECTS = frozenset(("sshd", "disk", "memory", "processes", "clock", "load", "agents", "wake", "network"))
-_NAMED_SUBJECTS = frozenset(("server", "log", "temp", "config", "integration", "channel"))
+# What these are about is neither a session nor a subject of upkeep.
+_NO_TARGETS = frozenset(("threshold", "channel"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,11 +267,10 @@ def _look(change: IncidentChanged, socket: str | None) -> list[str]:
     """The commands that show it: on the host, so that they are two where it is another machine."""
     here = change.host.startswith("@local")
     there = [] if here else [f"ssh {shlex.quote(change.host)}"]
-    subject = change.target.partition(" ")[0]
     if change.kind == "unreachable" or not change.target:
         return there
-    if subject in _SUBJECTS or subject in _NAMED_SUBJECTS:
-        return [*there, *_LOOKS.get(subject, [])]
+    if change.kind in _NO_TARGETS or is_subject(change.target):
+        return [*there, *_LOOKS.get(change.target, [])]
     tmux = f"tmux -L {shlex.quote(socket)}" if socket else "tmux"
     # A word that begins with = is quoted in any case: zsh would look for a program called so.
     exact = f"={change.target.partition(':')[0]}"

@@ -34,6 +34,7 @@ from miyabi.history_migrations import MIGRATIONS, Migration, is_current, make_sc
 from miyabi.history_tables import read_line
 from miyabi.journal import SKIPPED, keep_skipped, taking
 from miyabi.records import BreakerChanged, IncidentChanged, Observation, Record, RunEnded, RunStarted
+from miyabi.subjects import is_subject
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -137,7 +138,7 @@ class History:
         """
         wanted = list(dict.fromkeys(targets))
         chosen = {
-            kind: [each for each in wanted if (queries.is_subject(each) if subjects is None else subjects) is kind]
+            kind: [each for each in wanted if (is_subject(each) if subjects is None else subjects) is kind]
             for kind in (False, True)
         }
 

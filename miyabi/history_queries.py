@@ -39,17 +39,8 @@ _JUDGED = ("healthy", "drift")
 # More names than this are not put into a question.
 _MANY = 500
 
-_SUBJECTS = {"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification"}
-_SUBJECT_KINDS = ("server ", "log ", "temp ", "config ", "integration ", "network ")
-
-
 # The cause of what a host, which was never seen before, does not have.
 MISSING = "missing"
-
-
-def is_subject(target: str) -> bool:
-    """Whether a target is an upkeep subject such as ``server mcp``, and no session of that name."""
-    return target in _SUBJECTS or target.startswith(_SUBJECT_KINDS)
 
 
 def insert(connection: Connection, records: Iterable[Record]) -> int:

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from miyabi.gate import TargetHistory, Try
-from miyabi.history_queries import NEWEST, is_subject
+from miyabi.history_queries import NEWEST
 from miyabi.journal import SKIPPED, append, journal_size
 from miyabi.levels import Level
 from miyabi.records import (
@@ -27,6 +27,7 @@ from miyabi.records import (
     Signalled,
     to_line,
 )
+from miyabi.subjects import is_subject
 from tests.history.ground import DAY, HOUR, NOW, Ground, make
 
 KAEDE = "work:main.kaede"
