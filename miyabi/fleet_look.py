@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from miyabi.cli_fleet import FleetOfClone, history_if_any
 from miyabi.gate import Pause, TargetHistory
+from miyabi.gate_pauses import pauses_of_spec
 from miyabi.health import FleetHealth, health_from_json
 from miyabi.host_status import HostStatus, latest_causes, status_of, status_of_absent
-from miyabi.outlook import STORM, Outlook, Remembered, fleet_now, pauses_of_spec, storm_of, with_this_look
+from miyabi.outlook import STORM, Outlook, Remembered, fleet_now, storm_of, with_this_look
 from miyabi.pauses import read_pauses
 from miyabi.presence import remembered as presence_of
 from miyabi.pyinfra_command import Answers, ask_fleet

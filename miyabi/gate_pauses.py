@@ -4,7 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from miyabi.drift import Target
 from miyabi.gate_types import Pause, Request
+from miyabi.spec import Spec
+
+_EMERGENCY_STOP = "emergency stop"
+
+# Seconds that what a spec calls maintenance is held at a time: it has no end of its own.
+_MAINTENANCE = 3600.0
+
+
+def emergency_stop(until: float, why: str, now: float) -> Pause:
+    """The pause that stops everything."""
+    return Pause("", "", until, f"{_EMERGENCY_STOP}: {why}", now)
+
+
+def is_emergency_stop(pause: Pause) -> bool:
+    """Whether a pause is the emergency stop of everything, and no human's wish."""
+    return not pause.host and pause.reason.startswith(_EMERGENCY_STOP)
+
+
+def pauses_of_spec(host: str, wanted: Spec, now: float) -> tuple[Pause, ...]:
+    """What a spec itself wants to be left alone, as pauses."""
+    named = [("", wanted.maintenance)]
+    for session in wanted.sessions:
+        named.append((session.session_name, session.maintenance))
+        for window in session.windows:
+            for pane in window.panes:
+                target = str(Target(session.session_name, window.name, pane.name))
+                named.append((target, pane.maintenance))
+    return tuple(Pause(host, target, now + _MAINTENANCE, reason, now) for target, reason in named if reason is not None)
 
 
 def pause_of(request: Request, pauses: Iterable[Pause], now: float) -> Pause | None:

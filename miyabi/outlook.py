@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from miyabi.drift import Target
 from miyabi.gate import RULES, Decision, Does, Fleet, Pause, Request, Storm, TargetHistory, decide, exhausted_level
 from miyabi.gate_holds import Case
 from miyabi.gate_past import read_past
-from miyabi.gate_pauses import is_within
+from miyabi.gate_pauses import is_emergency_stop, is_within
 from miyabi.gate_rules import FleetRules
 from miyabi.health import FleetHealth, Found
 from miyabi.levels import Level
@@ -24,9 +23,6 @@ from miyabi.storm import find_storms, with_canary
 STORM = "storm"
 
 _TIDIED = ("log ", "temp ")
-
-# Seconds that what a spec calls maintenance is held at a time: it has no end of its own.
-_MAINTENANCE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,28 +157,11 @@ def fleet_now(
     )
 
 
-def is_emergency_stop(pause: Pause) -> bool:
-    """Whether a pause is the emergency stop of everything, and no human's wish."""
-    return not pause.host and pause.reason.startswith("emergency stop")
-
-
 def storm_of(incident: IncidentChanged, hosts: Collection[str]) -> Storm:
     """The storm that an incident is about."""
     named = ((host, name) for name in incident.covers for host in hosts if name.startswith(f"{host}:"))
     targets = frozenset((host, name[len(host) + 1 :]) for host, name in named)
     return Storm("" if incident.cause == "unknown" else incident.cause, targets, incident.opened_at)
-
-
-def pauses_of_spec(host: str, wanted: Spec, now: float) -> tuple[Pause, ...]:
-    """What a spec itself wants to be left alone, as pauses."""
-    named = [("", wanted.maintenance)]
-    for session in wanted.sessions:
-        named.append((session.session_name, session.maintenance))
-        for window in session.windows:
-            for pane in window.panes:
-                target = str(Target(session.session_name, window.name, pane.name))
-                named.append((target, pane.maintenance))
-    return tuple(Pause(host, target, now + _MAINTENANCE, reason, now) for target, reason in named if reason is not None)
 
 
 def with_this_look(history: TargetHistory, now: float) -> TargetHistory:

@@ -18,11 +18,12 @@ from facts.host_spec import host_spec
 from miyabi.climb import held_in_words, is_wish
 from miyabi.errors import MiyabiError
 from miyabi.gate import Decision, Does, Fleet, Pause, Request, TargetHistory, Try, decide
+from miyabi.gate_pauses import is_emergency_stop
 from miyabi.gate_rules import Rules
 from miyabi.records import UPKEEP, Decided
 from miyabi.severity import SEVERITIES
 from miyabi.upkeep import Verdict
-from operations.memory import Memory, alert_rules, is_emergency_stop, memory_of, now, pauses
+from operations.memory import Memory, alert_rules, memory_of, now, pauses
 from operations.refusal import refusal, refuse
 from operations.storms import after_try, storms_of
 from operations.upkeep import note

@@ -19,10 +19,10 @@ from pyinfra import logger
 from facts.host_spec import host_spec
 from miyabi.alert_rules import AlertRules
 from miyabi.alerts_file import read_alerts_file
-from miyabi.drift import Target
 from miyabi.errors import MiyabiError
 from miyabi.fleet_file import history_address, read_fleet_file
 from miyabi.gate import Decision, Pause, TargetHistory, Try
+from miyabi.gate_pauses import pauses_of_spec
 from miyabi.gate_rules import FleetFile
 from miyabi.journal import append, last_written
 from miyabi.presence import state_directory
@@ -131,17 +131,22 @@ class Memory:
 
             try:
                 address = history_address(self.file, os.environ)
-                self.history = open_history(self.folder, address, now=now())
+                self.history = open_history(self.folder, address, now=now(), keep=self.file.keep)
             except MiyabiError as error:
                 self.say_once(f"the history cannot be asked, the run goes on without it: {error}")
         if self.history is None:
             return None
+        asked = self.history
         try:
-            return question(self.history)
+            return question(asked)
         except MiyabiError as error:
             self.history = None
+            asked.close()
             self.say_once(f"the history cannot be asked any more, the run goes on without it: {error}")
             return None
+        finally:
+            while asked.messages:
+                self.say_once(asked.messages.pop(0))
 
     def histories(self, host: str, targets: Iterable[str]) -> dict[str, TargetHistory]:
         """What is remembered of some targets of a host."""
@@ -248,14 +253,6 @@ def alert_rules(state: State) -> AlertRules:
     return read_alerts_file(fleet_file(state).with_name("alerts.yaml"))
 
 
-EMERGENCY_STOP = "emergency stop"
-
-
-def is_emergency_stop(pause: Pause) -> bool:
-    """Whether a pause is the emergency stop of everything, and no human's wish."""
-    return not pause.host and pause.reason.startswith(EMERGENCY_STOP)
-
-
 def pauses(memory: Memory, host: Host) -> tuple[Pause, ...]:
     """Who wants to be left alone. Raises ``MiyabiError`` when that cannot be told."""
     from miyabi.pauses import read_pauses  # noqa: PLC0415 - only who wants to act asks
@@ -265,15 +262,5 @@ def pauses(memory: Memory, host: Host) -> tuple[Pause, ...]:
 
 def _of_spec(host: Host) -> tuple[Pause, ...]:
     with suppress(MiyabiError, AttributeError):
-        wanted = host_spec(host)
-        until = now() + 3600
-        named = [("", wanted.maintenance)]
-        for session in wanted.sessions:
-            named.append((session.session_name, session.maintenance))
-            named += [
-                (str(Target(session.session_name, window.name, pane.name)), pane.maintenance)
-                for window in session.windows
-                for pane in window.panes
-            ]
-        return tuple(Pause(host.name, target, until, reason) for target, reason in named if reason is not None)
+        return pauses_of_spec(host.name, host_spec(host), now())
     return ()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from miyabi.alert_rules import AlertRules
 from miyabi.breaker import Breaker
 from miyabi.climb import Climb, is_wish
+from miyabi.errors import MiyabiError
+from miyabi.gate_pauses import emergency_stop
 from miyabi.incidents import judge, open_after
 from miyabi.journal import attention, journal_size, set_attention
 from miyabi.records import BreakerChanged, IncidentChanged, Recovered
@@ -194,16 +196,15 @@ def _remember(
 
 def _stop_everything(memory: Memory, outcome: Outcome, changes: Iterable[IncidentChanged]) -> None:
     """Too many critical incidents at once: nothing is repaired any more, for a while or until a human says so."""
-    from miyabi.gate import Pause  # noqa: PLC0415 - this is rare
-    from miyabi.pauses import add_pause  # noqa: PLC0415
+    from miyabi.pauses import add_pause  # noqa: PLC0415 - this is rare
 
     opened = [each for each in changes if each.kind == "emergency-stop"]
     if outcome.rules.stop is not None and any(each.change == "opened" for each in opened):
         until = now() + outcome.rules.stop.seconds
         try:
-            add_pause(memory.folder, Pause("", "", until, f"emergency stop: {opened[0].summary}", now()))
-        except OSError as error:
-            memory.say_once(f"{memory.folder}: everything should be stopped, and cannot be: {error.strerror}")
+            add_pause(memory.folder, emergency_stop(until, opened[0].summary, now()))
+        except (MiyabiError, OSError) as error:
+            memory.say_once(f"everything should be stopped, and cannot be: {error}")
 
 
 def _storms(memory: Memory, state: State) -> tuple[Verdict, ...]:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from miyabi.gate import Pause, TargetHistory, Try
+from miyabi.gate_pauses import pauses_of_spec
 from miyabi.gate_rules import FleetRules, Rules
 from miyabi.health import FleetHealth, Found, Numbers, health_from_json
 from miyabi.host_status import HostStatus, exit_code, in_order, same_since, status_of, status_of_absent
 from miyabi.levels import Level
-from miyabi.outlook import Outlook, Remembered, fleet_now, pauses_of_spec, with_this_look
+from miyabi.outlook import Outlook, Remembered, fleet_now, with_this_look
 from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Recovered, RunEnded, RunStarted, Signalled
 from miyabi.run_outcome import Ran, exit_code as exit_code_of_run, outcome_of, unfinished
 from miyabi.spec import Pane, Session, Spec, Window
