@@ -167,7 +167,7 @@ def summary(climb: Climb, findings: Mapping[str, Finding] | None = None) -> str:
         parts.append(left)
     paused = [f"paused: {climb.paused}"] if climb.paused else []
     said = list((findings or {}).values())
-    restored = [f"{each.subject} ({each.reason})" for each in said if each.verdict == "repaired"]
+    restored = [f"{each.subject} ({each.reason})" for each in said if each.verdict in {"repaired", "tidied"}]
     if restored:
         parts.append(f"upkeep: {', '.join(restored)}")
     parts += [f"{each.subject}: {each.reason}" for each in said if each.verdict == "failed"]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# repaired: it was wrong, and is proved to be right. warning: told, nothing more. failed: wrong, and so the host fails.
-Verdict = Literal["repaired", "warning", "failed"]
+# repaired: it was wrong, and is proved to be right. tidied: something was done, and nothing was wrong. warning: told,
+# nothing more. failed: wrong, and so the host fails.
+Verdict = Literal["repaired", "tidied", "warning", "failed"]
+
+# These say that something is not, or was not, as it should be.
+DAMAGE: frozenset[Verdict] = frozenset({"repaired", "failed"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,8 @@ def _back_up(subject: str, path: str, form: str, judged: Judged, keep: int) -> G
         return
     _forget(CONFIG)
     yield StringCommand(backup_script(path, form, judged.digest, keep), _timeout=_PATIENCE)
-    yield proof(host, subject, config_section(path, form), _not_backed_up, did="backed up", seconds=1)
+    section = config_section(path, form)
+    yield proof(host, subject, section, _not_backed_up, did="backed up", seconds=1, verdict="tidied")
 
 
 def _not_backed_up(seen: ConfigFile) -> str | None:

@@ -32,7 +32,7 @@ from miyabi.spec import McpServer, Relief
 from miyabi.units import parse_duration, parse_percentage
 from operations.gate import operation, permission
 from operations.refusal import refusal
-from operations.upkeep import note, proof, warn
+from operations.upkeep import findings, note, proof, warn
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Judge = Callable[[T], Judgement]
+
+# What a relief makes smaller.
+_RELIEVED = ("temp ", "log ")
 
 
 def limits_sections(disk_path: str = "~", *, processes: bool = False) -> list[Section[Any]]:
@@ -264,11 +267,16 @@ def _commands(relief: Relief, servers: Sequence[McpServer]) -> Generator[Pyinfra
 
 def _try(state: State, host: Host, command: PyinfraCommand, did: str) -> bool:
     """Execute a command of a relief; that it failed is told, and no reason to stop."""
+    before = dict(findings(host))
     try:
         done = command.execute(state, host, {})
     except (PyinfraError, OSError) as error:
         done = False
         host.log_styled(f"{did}: {error}", fg="yellow", log_func=logger.warning)
+    for subject, found in findings(host).items():
+        if found.verdict == "repaired" and subject.startswith(_RELIEVED) and before.get(subject) != found:
+            # What was wrong is the resource, which says so itself.
+            note(host, subject, "tidied", found.reason)
     if (done[0] if isinstance(done, tuple) else done) is False:
         host.log_styled(f"{did}: that failed", fg="yellow", log_func=logger.warning)
     return True

@@ -14,6 +14,7 @@ from miyabi.gate import incident_tries
 from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
 from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
+from miyabi.upkeep import DAMAGE
 from operations.availability import absence
 from operations.gate import rules_of
 from operations.memory import memory_of, now
@@ -81,7 +82,7 @@ def note_first_look(
     """
     memory = memory_of(host.state)
     damage = [drift for drift in drifts if drift.kind != "unmarked"]
-    wrong = [f"{each.subject}: {each.reason}" for each in findings(host).values() if each.verdict != "warning"]
+    wrong = [f"{each.subject}: {each.reason}" for each in findings(host).values() if each.verdict in DAMAGE]
     reasons = [f"{drift.target} {drift.reason}" for drift in damage] + wrong
     health: Health = "unknown" if unknown else "drift" if reasons else "healthy"
     first = Observation(
@@ -145,7 +146,7 @@ def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> No
 def note_upkeep(host: Host) -> None:
     """Write down what upkeep found on a host, and what came of what it tried."""
     memory = memory_of(host.state)
-    wrong = [each for each in findings(host).values() if each.verdict != "warning"]
+    wrong = [each for each in findings(host).values() if each.verdict in DAMAGE]
     tried = [each for each in wrong if (host.name, each.subject) in memory.tries]
     known = memory.histories(host.name, [each.subject for each in tried]) if tried else {}
     causes = {each.subject: attribute(evidence_of_finding(each.subject, each.reason)).name for each in wrong}

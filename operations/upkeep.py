@@ -59,6 +59,7 @@ def proof(
     did: str,
     seconds: float,
     settle: float = 0.0,
+    verdict: Verdict = "repaired",
 ) -> FunctionCommand:
     """The command that looks again until what was repaired is right, and fails the operation when it is not in time.
 
@@ -68,10 +69,11 @@ def proof(
     + did: what was done, in words for the summary
     + seconds: how long it may take
     + settle: seconds for which it must stay right
+    + verdict: what it means when all is well
     """
     # Should the repair itself fail, this is what is known of it.
     note(host, subject, "failed", f"{did}, but that failed")
-    return FunctionCommand(_prove, (subject, section, wrong, did, seconds, settle), {})
+    return FunctionCommand(_prove, (subject, section, wrong, did, seconds, settle, verdict), {})
 
 
 def _prove(
@@ -83,6 +85,7 @@ def _prove(
     did: str,
     seconds: float,
     settle: float,
+    verdict: Verdict,
 ) -> bool:
     """Look at ``section`` until ``wrong`` finds nothing for ``settle`` seconds; False when that is not in time."""
     del state
@@ -96,7 +99,7 @@ def _prove(
         if reason is None:
             right_since = now if right_since is None else right_since
             if now - right_since >= settle:
-                note(host, subject, "repaired", did)
+                note(host, subject, verdict, did)
                 return True
         else:
             right_since = None

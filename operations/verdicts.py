@@ -76,7 +76,8 @@ def _of_fleet(host: Host, climb: Climb, known: dict[str, TargetHistory]) -> Iter
         told = Circumstances(
             kind="not-restored" if decision is None else "held",
             rule=decision.rule if decision else "",
-            level=tried.name if tried and not drift.target.pane else "",
+            # One pane or window of many is no host: that L3 could not bring it back is bad, and stops nobody else.
+            level=tried.name if tried and not drift.target.window else "",
             whole_host=whole and decision is None,
             looks=_looks(known[str(drift.target)]),
         )
@@ -100,6 +101,8 @@ def _all_sessions_gone(climb: Climb) -> bool:
 
 def _of_upkeep(host: Host, known: dict[str, TargetHistory]) -> Iterator[Verdict]:
     for finding in findings(host).values():
+        if finding.verdict == "tidied":
+            continue
         decision = memory_of(host.state).decisions.get((host.name, finding.subject))
         held = decision if decision and not decision.allowed else None
         told = _circumstances(finding, held, known[finding.subject])
