@@ -68,7 +68,7 @@ def _request(
 
 
 def _window_of(target: Target, matches: Iterable[SessionMatch], seen: state.Host) -> str | None:
-    """tmux's id of the window that would be touched; None when there is none yet."""
+    """Tmux's id of the window that would be touched; None when there is none yet."""
     for match in _windows(target, matches):
         for pane in match.panes:
             if pane.seen is not None and str(Target(target.session, match.window.name, pane.pane.name)) == str(target):
