@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from miyabi.errors import SpecProblem
 
@@ -105,6 +104,9 @@ def nearest(value: object, words: Iterable[str]) -> str:
 
     Returns ``; did you mean tiled?`` for ``Tiled``, and nothing when no word is near.
     """
+    # Only whoever mistypes pays for its import.
+    from difflib import get_close_matches  # noqa: PLC0415
+
     by_lower = {word.lower(): word for word in words}
     near = get_close_matches(str(value).lower(), by_lower, 1)
     return f"; did you mean {by_lower[near[0]]}?" if near else ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyinfra import logger
@@ -41,6 +42,10 @@ FLEET_FILE = Path(__file__).resolve().parent.parent / "inventory" / "fleet.yaml"
 
 _MEMORY = "miyabi_memory"
 
+# Seconds for which a run waits for another one's recovery of the same host, once.
+_PATIENCE = 15.0
+_POLL = 0.5
+
 # The names of a run's records go on counting, whoever writes them.
 _EVENTS = count(1)
 
@@ -65,6 +70,7 @@ class Memory:
     + disturbed: hosts on which this run disturbs something that lives
     + leased: hosts whose lease this run has
     + seen_before: how hosts were before this run, as far as somebody has asked
+    + waited_for: hosts that somebody else went on recovering for as long as this run waits
     + told: troubles that were said, as each is said once
     """
 
@@ -79,6 +85,7 @@ class Memory:
     damage: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     disturbed: set[str] = field(default_factory=set)
     leased: set[str] = field(default_factory=set)
+    waited_for: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     seen_before: dict[str, Observation | None] = field(default_factory=dict)
     history: History | None = None
@@ -181,17 +188,21 @@ class Memory:
         return replace(known, tries=(*known.tries, *missing)) if missing else known
 
     def lease(self, host: str) -> Mapping[str, tuple[str, float]]:
-        """Take the lease of a host, or tell who has it."""
-        until = now() + self.file.rules.lease
-        other = self.ask_history(lambda history: history.take_lease(host, self.holder, until, now()))
-        if other is not None and _is_gone(other[0]):
-            gone = other[0]
-            self.ask_history(lambda history: history.release_lease(host, gone))
-            other = self.ask_history(lambda history: history.take_lease(host, self.holder, until, now()))
-        if other is not None:
-            return {host: other}
-        self.leased.add(host)
-        return {}
+        """Take the lease of a host, or tell who has it: another recovery is waited for, as it may soon be over."""
+        tries = 1 + (0 if host in self.waited_for else round(_PATIENCE / _POLL))
+        for left in reversed(range(tries)):
+            until = now() + self.file.rules.lease
+            other = self.ask_history(lambda history, until=until: history.take_lease(host, self.holder, until, now()))  # type: ignore[misc]
+            if other is None:
+                self.leased.add(host)
+                return {}
+            if _is_gone(other[0]):
+                gone = other[0]
+                self.ask_history(lambda history, gone=gone: history.release_lease(host, gone))  # type: ignore[misc]
+            elif left:
+                sleep(_POLL)
+        self.waited_for.add(host)
+        return {host: other}
 
     def let_go(self) -> None:
         """Give all leases back, and close the history."""

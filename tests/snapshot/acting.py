@@ -22,7 +22,7 @@ from miyabi.snapshot_model import Snapshot
 from operations import converge, recovery, snapshot
 from tests.fleet.machine import Finished, Machine
 from tests.fleet.tmux import TmuxServer
-from tests.recovery.playbook import SETTLE, Run, noting, on
+from tests.recovery.playbook import SETTLE, Run, forget_runs, noting, on
 
 REPOSITORY = Path(__file__).parents[2]
 _PROGRAM = "from miyabi.cli import main; main(prog_name='miyabi')"
@@ -46,6 +46,7 @@ def apply(machine: Machine, spec: Path, marks: tuple[Mark, ...] | str) -> Run:
     named = machine.root / "marks.json"
     named.write_text(marks if isinstance(marks, str) else marks_to_json(marks))
     run = Run()
+    forget_runs(machine)
     with on(machine), noting(run), pytest.MonkeyPatch.context() as patch:
         patch.setattr(converge, "SETTLE", SETTLE)
         patch.setattr(converge, "_POLL", 0.05)

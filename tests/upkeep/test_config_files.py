@@ -37,6 +37,16 @@ BROKEN = {
 }
 
 
+def visible(machine: Machine) -> list[Path]:
+    """What there is in a home, without what the run itself remembers."""
+    names = ("history.db", "journal", "attention")
+    return sorted(
+        each
+        for each in machine.home.rglob("*")
+        if ".cache" not in each.parts and not (each.parent.name == "miyabi" and each.name.startswith(names))
+    )
+
+
 def digest(content: bytes) -> str:
     """How the host knows a file again."""
     return subprocess.run(["/usr/bin/cksum"], input=content, capture_output=True, check=True).stdout.decode().strip()
@@ -102,7 +112,7 @@ def test_a_damaged_file_comes_back(machine: Machine, form: str, damage: str) -> 
     assert kept_beside(path) == ([BROKEN[form]] if damage == "unparsable" else [])
     again = restore(machine, f"~/app.{form}", form)
     assert (again.failed, again.commands) == (False, [])
-    assert len(list(machine.home.iterdir())) == 2 + (damage == "unparsable")
+    assert len([each for each in visible(machine) if each.parent == machine.home]) == 2 + (damage == "unparsable")
 
 
 def test_backups_are_private_and_the_newest_stay(machine: Machine, config: Path) -> None:
@@ -134,12 +144,12 @@ def test_without_a_valid_backup_nothing_is_touched(machine: Machine, config: Pat
     [kept] = backups(machine)
     kept.write_text("no longer valid")
     break_it(config, content)
-    before = sorted(machine.home.rglob("*"))
+    before = visible(machine)
     run = restore(machine)
     assert run.failed
     assert run.commands == []
     assert any("none of its backups is valid" in line for line in run.said), run.said
-    assert sorted(machine.home.rglob("*")) == before
+    assert visible(machine) == before
     assert content is None or config.read_text() == content
 
 
@@ -172,13 +182,13 @@ def test_what_is_refused_or_unknown_touches_nothing(
     os.mkfifo(machine.home / "fifo")
     (machine.home / "away.json").symlink_to("/nowhere/x.json")
     (machine.home / "circle.json").symlink_to("circle.json")
-    before = sorted(machine.home.rglob("*"))
+    before = visible(machine)
     values: dict[str, str | int] = {"path": "~/.miyabi/config.json", "format": "json", **arguments}
     run = operate(machine, files.restored, **values)
     assert run.failed
     assert run.commands == []
     assert any(words in line for line in run.said), run.said
-    assert sorted(machine.home.rglob("*")) == before
+    assert visible(machine) == before
 
 
 def test_a_file_in_a_folder_that_may_not_be_entered_is_not_missing(machine: Machine, config: Path) -> None:
