@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from miyabi import state
-from miyabi.cause import Cause
 from miyabi.drift import Drift, Target
 from miyabi.gate import Decision
 from miyabi.levels import Level
@@ -15,6 +15,9 @@ from miyabi.plan import Action
 from miyabi.processes import descendants
 from miyabi.upkeep import Finding
 from miyabi.words import clock_time
+
+if TYPE_CHECKING:
+    from miyabi.cause import Cause
 
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from miyabi.levels import Level
-from miyabi.masking import masked
 from miyabi.message import refuse_message
 from miyabi.records import Signalled
 
@@ -95,6 +94,9 @@ def session_snapshot(  # noqa: PLR0913, PLR0917 - the fields of the signal
 
 def line_of(signal: Signalled) -> str:
     """A signal as one line, as a pane gets it: ``RECOVERY_COMPLETE: L2_SESSION (mugen)``."""
+    # A signal that only is remembered needs none of this.
+    from miyabi.masking import masked  # noqa: PLC0415
+
     text = signal.signal
     words = [_words(key, value) for key, value in signal.details.items()]
     if words:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from facts.evidence import evidence_section
 from facts.observation import Unknown, ask
 from miyabi import state
-from miyabi.cause import attribute, evidence_of_drift, find_pane
+from miyabi.cause import attribute, evidence_of_drift, evidence_of_finding, find_pane
 from miyabi.climb import Climb
 from miyabi.drift import Drift, Target
 from miyabi.last_words import LastWords
@@ -54,3 +54,12 @@ def last_words(host: Host, wanted: Spec, drifts: Iterable[Drift], seen: state.Ho
         return None
     words = ask(host, evidence_section(sorted(panes), wanted.tmux))
     return None if isinstance(words, Unknown) else words
+
+
+def cause_of(subject: str, reason: str) -> str:
+    """The cause of something that upkeep has found, by name.
+
+    + subject: such as ``server mcp``
+    + reason: what is wrong with it, in words
+    """
+    return attribute(evidence_of_finding(subject, reason)).name

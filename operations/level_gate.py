@@ -14,7 +14,6 @@ from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.spec import Spec
 from operations.availability import returned_at
-from operations.causes import causes_of, drafts_of
 from operations.gate import ask_gate, rules_of
 from operations.memory import memory_of, now
 
@@ -35,6 +34,9 @@ def pass_gate(
     """Those of ``drifts`` that may be removed now, and why the others must wait; ``climb`` remembers that."""
     if not drifts:
         return (), {}
+    # Only a host that is damaged pays for it.
+    from operations.causes import causes_of, drafts_of  # noqa: PLC0415
+
     around = Circumstances(
         now=now(),
         last_level=wanted.recovery.max_level,

@@ -189,20 +189,25 @@ class Memory:
 
     def lease(self, host: str) -> Mapping[str, tuple[str, float]]:
         """Take the lease of a host, or tell who has it: another recovery is waited for, as it may soon be over."""
-        tries = 1 + (0 if host in self.waited_for else round(_PATIENCE / _POLL))
-        for left in reversed(range(tries)):
-            until = now() + self.file.rules.lease
-            other = self.ask_history(lambda history, until=until: history.take_lease(host, self.holder, until, now()))  # type: ignore[misc]
-            if other is None:
-                self.leased.add(host)
-                return {}
-            if _is_gone(other[0]):
-                gone = other[0]
-                self.ask_history(lambda history, gone=gone: history.release_lease(host, gone))  # type: ignore[misc]
-            elif left:
-                sleep(_POLL)
-        self.waited_for.add(host)
-        return {host: other}
+        patience = 0.0 if host in self.waited_for else _PATIENCE
+        while (other := self._take_lease(host)) is not None and patience > 0:
+            patience -= _POLL
+            sleep(_POLL)
+        if other is not None:
+            self.waited_for.add(host)
+            return {host: other}
+        self.leased.add(host)
+        return {}
+
+    def _take_lease(self, host: str) -> tuple[str, float] | None:
+        """Take the lease of a host; who else has it, and until when."""
+        until = now() + self.file.rules.lease
+        other = self.ask_history(lambda history: history.take_lease(host, self.holder, until, now()))
+        if other is None or not _is_gone(other[0]):
+            return other
+        gone = other[0]
+        self.ask_history(lambda history: history.release_lease(host, gone))
+        return self.ask_history(lambda history: history.take_lease(host, self.holder, until, now()))
 
     def let_go(self) -> None:
         """Give all leases back, and close the history."""

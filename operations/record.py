@@ -7,14 +7,13 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from miyabi import state
-from miyabi.cause import attribute, evidence_of_finding
 from miyabi.climb import Climb, Step
 from miyabi.drift import Drift
 from miyabi.gate import incident_tries
 from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
 from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
-from miyabi.upkeep import DAMAGE
+from miyabi.upkeep import DAMAGE, Finding
 from operations.availability import absence
 from operations.gate import rules_of
 from operations.memory import memory_of, now
@@ -143,13 +142,20 @@ def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> No
     )
 
 
+def _causes(wrong: Iterable[Finding]) -> dict[str, str]:
+    # Only a host on which upkeep found something pays for it.
+    from operations.causes import cause_of  # noqa: PLC0415
+
+    return {each.subject: cause_of(each.subject, each.reason) for each in wrong}
+
+
 def note_upkeep(host: Host) -> None:
     """Write down what upkeep found on a host, and what came of what it tried."""
     memory = memory_of(host.state)
     wrong = [each for each in findings(host).values() if each.verdict in DAMAGE]
     tried = [each for each in wrong if (host.name, each.subject) in memory.tries]
     known = memory.histories(host.name, [each.subject for each in tried]) if tried else {}
-    causes = {each.subject: attribute(evidence_of_finding(each.subject, each.reason)).name for each in wrong}
+    causes = _causes(wrong) if wrong else {}
     rules = rules_of(host)
     memory.keep(
         *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from facts.host import LADDER, observe
 from facts.host_spec import host_spec
 from facts.observation import forget
 from miyabi.climb import Climb, summary
-from miyabi.drift import Drift
+from miyabi.drift import Drift, Target
 from miyabi.errors import MiyabiError
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
@@ -27,7 +27,6 @@ from miyabi.state import Host as HostState
 from operations import processes
 from operations.availability import absence, asleep
 from operations.bring_up import subject_of
-from operations.causes import causes_of
 from operations.climbing import climb_of
 from operations.closing import close
 from operations.converge import converge, look, plan_levels
@@ -121,7 +120,12 @@ def _note(wanted: Spec, climb: Climb, looked: tuple[tuple[SessionMatch, ...], tu
         return
     matches, drifts = looked
     damage = [drift for drift in drifts if drift.kind != "unmarked"]
-    causes = causes_of(host, wanted, damage, seen, climb) if damage else {}
+    causes: Mapping[Target, str] = {}
+    if damage:
+        # Only a host that is damaged pays for it.
+        from operations.causes import causes_of  # noqa: PLC0415
+
+        causes = causes_of(host, wanted, damage, seen, climb)
     memory_of(host.state).damage[host.name] = tuple((str(target), cause) for target, cause in causes.items())
     note_first_look(host, seen, matches, drifts, climb)
 

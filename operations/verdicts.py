@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from miyabi.cause import attribute, evidence_of_finding
 from miyabi.climb import Climb, is_wish
 from miyabi.drift import Drift
 from miyabi.gate import Decision, TargetHistory, incident_tries
@@ -40,7 +39,10 @@ def verdicts_of(host: Host, climb: Climb, *, unknown: str | None) -> tuple[Verdi
     if unknown is not None:
         return (_verdict(host, "", Circumstances(kind="unknown", looks=_unknown_looks(host)), unknown),)
     known = memory_of(host.state).histories(host.name, _asked(host, climb)) if _asked(host, climb) else {}
-    return (*_of_fleet(host, climb, known), *_of_upkeep(host, known))
+    found = (*_of_fleet(host, climb, known), *_of_upkeep(host, known))
+    # What is made on a host for the first time was never broken.
+    first = bool(found) and memory_of(host.state).is_new(host.name)
+    return tuple(verdict for verdict in found if verdict.kind != "repaired") if first else found
 
 
 def well(host: Host, verdicts: Iterable[Verdict], targets: Iterable[str], *, fleet: bool) -> set[tuple[str, str]]:
@@ -100,6 +102,11 @@ def _all_sessions_gone(climb: Climb) -> bool:
 
 
 def _of_upkeep(host: Host, known: dict[str, TargetHistory]) -> Iterator[Verdict]:
+    if not findings(host):
+        return
+    # Only a host on which upkeep found something pays for it.
+    from operations.causes import cause_of  # noqa: PLC0415
+
     for finding in findings(host).values():
         if finding.verdict == "tidied":
             continue
@@ -109,7 +116,7 @@ def _of_upkeep(host: Host, known: dict[str, TargetHistory]) -> Iterator[Verdict]
         if told.kind == "repaired":
             tries = len(incident_tries(known[finding.subject], rules_of(host), now()))
             told = Circumstances(kind="repaired", first_try=tries <= 1)
-        cause = attribute(evidence_of_finding(finding.subject, finding.reason)).name
+        cause = cause_of(finding.subject, finding.reason)
         yield _verdict(host, finding.subject, told, finding.reason, cause=cause, held=held)
 
 

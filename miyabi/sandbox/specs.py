@@ -50,6 +50,8 @@ def write(sandbox: Sandbox) -> None:
     (folder / "known_hosts").write_text("".join(known))
     sandbox.ssh_config.write_text("".join(aliases))
     sandbox.inventory.write_text(_inventory(sandbox))
+    # Nobody's channels are to hear of what is broken here on purpose.
+    (folder / "fleet.yaml").write_text("# The rules of the sandbox's fleet; an alerts.yaml may stand beside it.\n")
 
 
 def _spec(host: SandboxHost) -> str:
@@ -88,4 +90,5 @@ def _data(sandbox: Sandbox, host: SandboxHost) -> dict[str, Any]:
         "ssh_connect_retries": 3,
         "platform": host.platform,
         "spec": str(sandbox.folder / "specs" / f"{host.name}.yaml"),
+        "fleet": str(sandbox.folder / "fleet.yaml"),
     }

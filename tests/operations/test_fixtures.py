@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -31,6 +31,7 @@ from unittest.mock import patch
 import pytest
 import yaml
 from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing import operations as pyinfra_testing_operations
 from pyinfra_testing.operations import make_operation_tests
@@ -224,13 +225,13 @@ def test_every_operation_asks_the_gate() -> None:
 
 def test_an_operation_that_does_not_ask_is_stopped() -> None:
     @gated()
-    def forgetful() -> Iterator[StringCommand]:
+    def forgetful() -> Generator[PyinfraCommand]:
         yield StringCommand("touch /tmp/miyabi-never")
 
     state = FakeState()
     host = FakeHost(state, "somehost", {}, {})
     with ctx_state.use(state), ctx_host.use(host):
-        [command] = list(forgetful._inner())  # type: ignore[attr-defined]
+        [command] = list(forgetful._inner())
     assert isinstance(command, FunctionCommand)
     assert command.function is refuse
     assert "without having asked the gate" in command.args[0]
