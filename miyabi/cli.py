@@ -23,6 +23,7 @@ from miyabi.spec_file import SUFFIXES, known_specs, load_spec, resolve_spec
 
 _SPECS = Path("inventory") / "specs"
 _FLEET = Path("inventory") / "fleet.yaml"
+_ALERTS = Path("inventory") / "alerts.yaml"
 
 
 # Commands of their own modules, each imported when it is asked for.
@@ -153,8 +154,15 @@ def _check_fleet() -> str:
     return "what holds for all hosts"
 
 
+def _check_alerts() -> str:
+    from miyabi.alerts_file import read_alerts_file  # noqa: PLC0415 - see the module's docstring
+
+    rules = read_alerts_file(_ALERTS)
+    return f"who hears of what: {', '.join(channel.name for channel in rules.channels) or 'nobody'}"
+
+
 # The files of the inventory that are no specs: how each is checked, and what it holds.
-_OTHERS: dict[Path, Callable[[], str]] = {_FLEET: _check_fleet}
+_OTHERS: dict[Path, Callable[[], str]] = {_FLEET: _check_fleet, _ALERTS: _check_alerts}
 
 
 def _all_specs() -> list[Path]:
