@@ -13,7 +13,7 @@ BENCH ?=
 DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup recover demo test check bench lock clean bytecode programs-to-run programs-to-demo programs-to-test
+.PHONY: help setup recover demo test slow check bench lock clean bytecode programs-to-run programs-to-demo programs-to-test
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -26,8 +26,11 @@ recover: setup ## converge the fleet to its specs
 demo: setup programs-to-demo ## a sandbox fleet on loopback: broken, recovered, taken down
 	$(WITH_VENV) miyabi sandbox demo $(DEMO)
 
-test: check bytecode programs-to-test ## check, then every test
-	$(WITH_VENV) python -m pytest -n auto --dist worksteal $(PYTEST)
+test: check bytecode programs-to-test ## check, then every test but the slow ones
+	$(WITH_VENV) python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
+
+slow: bytecode .venv/dev.stamp programs-to-test ## the slow tests: months, storms, every fault at once
+	$(WITH_VENV) python -m pytest -n auto --dist worksteal -m slow $(PYTEST)
 
 check: .venv/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/ruff check $(CHECKED)
