@@ -24,6 +24,7 @@ from pyinfra.api.state import StateStage
 from typing_extensions import override
 
 from miyabi.gate import Pause
+from miyabi.gate_pauses import emergency_stop
 from miyabi.history import History, open_history
 from miyabi.journal import attention
 from miyabi.pauses import add_pause, clear_pauses
@@ -197,6 +198,10 @@ class Play:
     def pause(self, target: str = "", seconds: float = 3600.0, host: str = HOST) -> None:
         """Pause something as `miyabi pause` does."""
         add_pause(self.folder, Pause(host, target, self.now + seconds, "by hand", self.now))
+
+    def stop(self, why: str, seconds: float = 1800.0) -> None:
+        """Stop everything, as too many critical incidents do."""
+        add_pause(self.folder, emergency_stop(self.now + seconds, why, self.now))
 
     def unpause(self, target: str = "", host: str = HOST) -> None:
         """Take a pause back."""
