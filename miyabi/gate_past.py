@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -86,13 +87,15 @@ def _incident(sightings: Sequence[tuple[float, bool]], tries: Sequence[Try], hea
     after = 0
     healthy = 0.0
     later: float | None = None
+    first = sightings[0][0] if sightings else math.inf
     for at, well, tried in _backwards(sightings, tries):
         if not well:
             later, healthy = None, 0.0
         elif later is None:
             later, healthy, after = at, 0.0, len(since)
         else:
-            healthy += min(later - at, healthy_after / 2)
+            # Of the time between tries that are older than all looks nobody remembers what was seen in it.
+            healthy += min(later - max(at, min(first, later)), healthy_after / 2)
             later = at
         if later is not None and healthy >= healthy_after:
             return tuple(reversed(since[:after]))

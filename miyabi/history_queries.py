@@ -156,15 +156,33 @@ def _tries(connection: Connection, host: str, targets: Collection[str], now: flo
         .subquery()
     )
     query = (
-        select(decisions.target, decisions.at, decisions.level, outcome)
+        select(decisions.target, decisions.at, decisions.level, decisions.run, outcome)
         .where(decisions.id.in_(select(newest.c.id).where(newest.c.place <= NEWEST)))
         .order_by(decisions.id)
     )
     found: dict[str, list[Try]] = {}
-    for target, at, level, came in connection.execute(query):
+    noticed: dict[str, float | None] = {}
+    for target, at, level, run, came in connection.execute(query).all():
+        moment = at
+        if at > now:
+            if run not in noticed:
+                noticed[run] = _first_look_after(connection, host, run, now)
+            moment = at if noticed[run] is None else noticed[run]
         restored = None if came is None else came == "restored"
-        found.setdefault(target, []).append(Try(at, Level.__members__.get(level), restored))
+        found.setdefault(target, []).append(Try(moment, Level.__members__.get(level), restored))
     return found
+
+
+def _first_look_after(connection: Connection, host: str, run: str, now: float) -> float | None:
+    """When a host was first looked at after a run whose clock was ahead of ours; None when it was not.
+
+    The clock was set back by then at the latest, and that moment stays the same however often it is looked at.
+    """
+    seen = TABLES[Observation].c
+    own = select(func.max(seen.id)).where(seen.host == host, seen.run == run).scalar_subquery()
+    query = select(seen.at).where(seen.host == host, seen.id > own, seen.at <= now).order_by(seen.id).limit(1)
+    at: float | None = connection.execute(query).scalar()
+    return at
 
 
 def _resumed(connection: Connection, host: str, now: float) -> Sequence[tuple[str, float]]:
