@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,8 +97,8 @@ class Play:
 
     @property
     def folder(self) -> Path:
-        """Where what is remembered is."""
-        return self.machine.home / ".local" / "state" / "miyabi"
+        """Where what is remembered is; not where a host keeps what it needs for itself."""
+        return self.machine.root / "memory"
 
     @property
     def fleet(self) -> Path:
@@ -111,7 +111,7 @@ class Play:
 
     def rules(self, fleet: Mapping[str, Any] | None = None, alerts: Mapping[str, Any] | None = None) -> None:
         """From now on this is what the fleet's file and alerts.yaml say; both keep their defaults otherwise."""
-        self.fleet.write_text(yaml.safe_dump(dict(fleet or {})) if fleet else "")
+        self.fleet.write_text(yaml.safe_dump({"state": str(self.folder), **(fleet or {})}))
         self.fleet.with_name("alerts.yaml").write_text(yaml.safe_dump({**QUIET, **(alerts or {})}))
 
     def run(self, seconds: float = 60.0, *, settle: float = SETTLE) -> Played:
@@ -132,7 +132,8 @@ class Play:
             data = {"spec": str(self.spec), "fleet": str(self.fleet)}
             self._play(State(Inventory(([HOST], data)), Config(), check_for_changes=False), played)
         journal = self.folder / "journal.jsonl"
-        if journal.exists():
+        with suppress(OSError):
+            # By this clock, too, the run was just now.
             os.utime(journal, (self.now, self.now))
         return played
 

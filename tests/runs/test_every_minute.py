@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +39,15 @@ def tries(folder: Path, jumps: dict[int, float], *, minutes: int, every: float =
             request = Request(host=HOST, target=TARGET, does="restore", level=Level.L2, last_level=Level.L3)
             if decide(request, past, Fleet(), Rules(tries=50), now).allowed:
                 done.append(minute)
-                common = {"run": run, "at": now, "host": HOST, "target": TARGET, "does": "restore", "level": "L2"}
+                common: dict[str, Any] = {"run": run, "at": now, "host": HOST, "target": TARGET}
+                common |= {"does": "restore", "level": "L2"}
+                    "run": run,
+                    "at": now,
+                    "host": HOST,
+                    "target": TARGET,
+                    "does": "restore",
+                    "level": "L2",
+                }
                 history.write(
                     [
                         Decided(event=f"{run}.t", allowed=True, **common),
@@ -63,7 +73,7 @@ def test_a_clock_that_was_set_back_does_not_hold_it_for_ever(tmp_path: Path, jum
     # Or, while the clock comes to that time once more, as at that.
     assert 70 <= after[0] <= (130 if jump == -3600 else 82), done
     assert len(after) in range(2, 6), done
-    assert all(later - one >= 60 for one, later in zip(after, after[1:], strict=False)), done
+    assert all(later - one >= 60 for one, later in pairwise(after)), done
 
 
 def test_a_clock_that_is_set_forward_gives_one_try_more(tmp_path: Path) -> None:

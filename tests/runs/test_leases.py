@@ -1,0 +1,120 @@
+"""Two controllers with one memory, and controllers that are killed: one acts at a time, and nothing is held for long."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from miyabi.gate import Try
+from miyabi.history import History, open_history
+from miyabi.records import Decided, Recovered
+from tests.fleet.control import Fleet
+from tests.fleet.sshd import SshHost
+from tests.fleet.waiting import wait_until
+from tests.recovery.operating import kill, named_panes
+from tests.recovery.playbook import write_spec
+from tests.recovery.test_two_controllers import start
+from tests.runs import agents
+
+SPEC: dict[str, Any] = {
+    "session_name": "work",
+    "windows": [{"window_name": "main", "panes": [agents.steady(name) for name in ("kaede", "sakura", "botan")]}],
+    # One run after the other breaks the same things.
+    "gate": {"backoff": {"first": "1ms", "longest": "1ms"}, "tries": 50, "restarts_per_hour": 50},
+}
+
+
+@pytest.fixture
+def inventory(ssh_fleet: Fleet, ssh_host: SshHost) -> Path:
+    """One host, built."""
+    spec = write_spec(ssh_fleet.control.root, SPEC)
+    made = ssh_fleet.write_inventory({ssh_host.name: {"spec": str(spec)}})
+    done = ssh_fleet.pyinfra(made, "deploys/recover.py", "-y")
+    assert done.code == 0, done.output
+    return made
+
+
+def memory(fleet: Fleet) -> Path:
+    return fleet.control.home / ".local" / "state" / "miyabi"
+
+
+def history(fleet: Fleet) -> closing[History]:
+    return closing(open_history(memory(fleet), now=time.time()))
+
+
+@pytest.mark.slow
+def test_one_acts_and_the_other_is_held_or_finds_it_done(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path) -> None:
+    sakura = named_panes(ssh_host.tmux)["sakura"]
+    kill(ssh_host.tmux, "kaede")
+    running = [start(ssh_fleet, inventory) for _ in range(2)]
+    said = [each.communicate(timeout=60)[0] for each in running]
+    assert 0 in [each.returncode for each in running], said
+    assert sum("L1 Restarting pane" in each for each in said) == 1, said
+    assert named_panes(ssh_host.tmux)["sakura"] == sakura
+    with history(ssh_fleet) as known:
+        allowed = [each for each in known.records(Decided, target="work:main.kaede") if each.allowed]
+        assert len(allowed) <= 2
+        assert known.leases(time.time()) == {}
+
+
+def other_machine(fleet: Fleet, seconds: float) -> None:
+    with history(fleet) as known:
+        now = time.time()
+        assert known.take_lease("mugen", "elsewhere:4711", now + seconds, now) is None
+
+
+@pytest.mark.slow
+def test_another_machine_s_lease_holds_until_it_expires(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path) -> None:
+    kill(ssh_host.tmux, "kaede")
+    other_machine(ssh_fleet, 8)
+    held = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
+    assert held.code == 1
+    assert "elsewhere:4711 recovers its host" in held.output
+    assert "kaede" not in named_panes(ssh_host.tmux)
+    with history(ssh_fleet) as known:
+        wait_until(lambda: known.leases(time.time()) == {}, 15, what="the lease's end")
+    done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
+    assert done.code == 0, done.output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_controller_that_is_killed_leaves_nothing_held(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path) -> None:
+    moments = random.Random(4)  # noqa: S311 - only to be the same in every run
+    cut_short = 0
+    for _ in range(4):
+        kill(ssh_host.tmux, "kaede")
+        run = start(ssh_fleet, inventory)
+        # Often enough right after it was allowed, which is the worst moment.
+        lease = memory(ssh_fleet) / "journal.jsonl"
+        before = lease.stat().st_size if lease.exists() else 0
+        try:
+            wait_until(lambda: run.poll() is not None or (lease.exists() and lease.stat().st_size > before), 20)
+            run.wait(moments.uniform(0, 0.6))
+        except subprocess.TimeoutExpired:
+            cut_short += 1
+        run.kill()
+        run.communicate()
+        done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
+        assert done.code == 0, done.output
+        assert "recovers its host" not in done.output
+        assert named_panes(ssh_host.tmux).keys() == {"kaede", "sakura", "botan"}
+    assert cut_short
+    with history(ssh_fleet) as known:
+        allowed = [each for each in known.records(Decided, target="work:main.kaede") if each.allowed]
+        past = known.target_histories("mugen", ["work:main.kaede"], time.time())["work:main.kaede"]
+        proved = {each.run for each in known.records(Recovered, target="work:main.kaede")}
+        assert known.runs()[0][1] is not None
+        assert any(end is None for _, end in known.runs())
+    # Whatever was allowed counts, also where nobody lived to say what came of it.
+    tries = [each for each in allowed if each.cause != "missing"]
+    assert len(past.tries) == len(tries)
+    cut = [each for each in tries if each.run not in proved]
+    assert sum(each.restored is None for each in past.tries) == len(cut)
+    assert all(isinstance(each, Try) for each in past.tries)
