@@ -227,7 +227,7 @@ def _aside(folder: Path) -> list[Path]:
     """What was moved aside, oldest first."""
     try:
         return sorted(path for path in folder.iterdir() if path.name.startswith(_ASIDE))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -241,5 +241,5 @@ def _lines(paths: Iterable[Path]) -> Iterator[str]:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0

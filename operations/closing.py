@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyinfra import logger
@@ -12,7 +12,7 @@ from miyabi.records import RunEnded
 from miyabi.signals import health_ok
 from operations.availability import absence, asleep
 from operations.climbing import climb_of
-from operations.memory import memory_of, now
+from operations.memory import Memory, memory_of, now
 from operations.outcome import conclude, conclude_run, ended, keep_attention, outcome_of
 from operations.record import note_absence, note_upkeep, was_observed
 from operations.telling import signals_of, tell_everybody
@@ -22,23 +22,31 @@ if TYPE_CHECKING:
 
 
 def close(state: State, hosts: Sequence[Host]) -> None:
-    """End a run: whatever goes wrong with it is said, and fails nothing."""
+    """End a run; what goes wrong with a part of it is said, fails nothing, and keeps no other part from its turn."""
     memory = memory_of(state)
+    for host in hosts:
+        _tried(lambda host=host: _close_host(host))  # type: ignore[misc]
+    _tried(lambda: conclude_run(state))
+    _tried(lambda: _tell(state, memory, hosts))
+    _tried(lambda: keep_attention(state))
+    outcome = ended(state)
+    memory.keep(RunEnded(**memory.common(), outcome=outcome, seconds=now() - memory.started, hosts=len(hosts)))
+    memory.let_go()
+
+
+def _tried(step: Callable[[], None]) -> None:
     try:
-        for host in hosts:
-            _close_host(host)
-        conclude_run(state)
-        signals = [signal for host in hosts for signal in signals_of(host, climb_of(host))]
-        outcome = ended(state)
-        if outcome == "clean" and any(was_observed(host) for host in hosts):
-            signals.append(health_ok(memory.run, now()))
-        memory.keep(*signals)
-        tell_everybody(state, signals)
-        keep_attention(state)
-        memory.keep(RunEnded(**memory.common(), outcome=outcome, seconds=now() - memory.started, hosts=len(hosts)))
-        memory.let_go()
+        step()
     except (MiyabiError, OSError) as error:
         logger.error(f"--> the run could not be closed: {error}")
+
+
+def _tell(state: State, memory: Memory, hosts: Sequence[Host]) -> None:
+    signals = [signal for host in hosts for signal in signals_of(host, climb_of(host))]
+    if ended(state) == "clean" and any(was_observed(host) for host in hosts):
+        signals.append(health_ok(memory.run, now()))
+    memory.keep(*signals)
+    tell_everybody(state, signals)
 
 
 def _close_host(host: Host) -> None:
