@@ -227,7 +227,8 @@ def _confirm(wanted: Spec, climb: Climb, *, fleet: bool) -> Generator[PyinfraCom
     note_upkeep(host)
     wrong = [climb.left] if climb.left else []
     wrong += [f"{each.subject}: {each.reason}" for each in found if each.verdict == "failed"]
-    alerts = conclude(host, climb, fleet=fleet)
+    # What could not be told at the last look is not well, whatever an earlier one has found.
+    alerts = conclude(host, climb, fleet=fleet, unknown=climb.unknown if fleet else None)
     acted = any(step.drifts for step in climb.steps) or any(each.verdict == "repaired" for each in found)
     done = summary(climb, findings(host)) if acted and not wrong else None
     yield from tell_here(host, wanted, alerts, done)

@@ -53,10 +53,16 @@ def well(host: Host, verdicts: Iterable[Verdict], targets: Iterable[str], *, fle
     """
     if not was_observed(host):
         return set()
-    bad = {verdict.target for verdict in verdicts}
-    judged = [target for target in targets if (keeps_up(host) if is_subject(target) else fleet)]
+    told = tuple(verdicts)
+    if any(verdict.kind == "unknown" and not verdict.target for verdict in told):
+        # Whether anything on it is well, nobody knows.
+        return set()
+    bad = {verdict.target for verdict in told}
+    named = tuple(targets)
+    judged = [target for target in named if (keeps_up(host) if is_subject(target) else fleet)]
     found = {(host.name, target) for target in judged if target and target not in bad}
-    if not bad and fleet:
+    # That all is well can only say who has looked at all that an incident is about.
+    if not bad and fleet and len(judged) == len(named):
         found.add((host.name, ""))
     return found
 
