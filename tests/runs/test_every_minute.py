@@ -41,13 +41,6 @@ def tries(folder: Path, jumps: dict[int, float], *, minutes: int, every: float =
                 done.append(minute)
                 common: dict[str, Any] = {"run": run, "at": now, "host": HOST, "target": TARGET}
                 common |= {"does": "restore", "level": "L2"}
-                    "run": run,
-                    "at": now,
-                    "host": HOST,
-                    "target": TARGET,
-                    "does": "restore",
-                    "level": "L2",
-                }
                 history.write(
                     [
                         Decided(event=f"{run}.t", allowed=True, **common),

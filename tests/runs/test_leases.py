@@ -1,4 +1,4 @@
-"""Two controllers with one memory, and controllers that are killed: one acts at a time, and nothing is held for long."""
+"""Two controllers with one memory, and some that are killed: one acts at a time, and nothing is held for long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fleet.control import Fleet
 from tests.fleet.sshd import SshHost
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import kill, named_panes
-from tests.recovery.playbook import write_spec
+from tests.recovery.playbook import EAGER, write_spec
 from tests.recovery.test_two_controllers import start
 from tests.runs import agents
 
@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
     "session_name": "work",
     "windows": [{"window_name": "main", "panes": [agents.steady(name) for name in ("kaede", "sakura", "botan")]}],
     # One run after the other breaks the same things.
-    "gate": {"backoff": {"first": "1ms", "longest": "1ms"}, "tries": 50, "restarts_per_hour": 50},
+    "gate": EAGER,
 }
 
 
@@ -83,6 +83,17 @@ def test_another_machine_s_lease_holds_until_it_expires(ssh_fleet: Fleet, ssh_ho
     assert done.code == 0, done.output
 
 
+def _wait_for_its_first_word(fleet: Fleet, run: subprocess.Popen[str]) -> None:
+    """Wait until a run has written something down."""
+    journal = memory(fleet) / "journal.jsonl"
+
+    def size() -> int:
+        return journal.stat().st_size if journal.exists() else 0
+
+    before = size()
+    wait_until(lambda: run.poll() is not None or size() > before, 20, what="the run's first word")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_controller_that_is_killed_leaves_nothing_held(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path) -> None:
@@ -92,10 +103,8 @@ def test_a_controller_that_is_killed_leaves_nothing_held(ssh_fleet: Fleet, ssh_h
         kill(ssh_host.tmux, "kaede")
         run = start(ssh_fleet, inventory)
         # Often enough right after it was allowed, which is the worst moment.
-        lease = memory(ssh_fleet) / "journal.jsonl"
-        before = lease.stat().st_size if lease.exists() else 0
+        _wait_for_its_first_word(ssh_fleet, run)
         try:
-            wait_until(lambda: run.poll() is not None or (lease.exists() and lease.stat().st_size > before), 20)
             run.wait(moments.uniform(0, 0.6))
         except subprocess.TimeoutExpired:
             cut_short += 1
