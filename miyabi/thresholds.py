@@ -13,6 +13,8 @@ from miyabi.words import lasting
 
 # Of these less is worse.
 _SHRINKING = frozenset({"memory_available", "success_rate"})
+# What each measure of a host is called where incidents are about it.
+MEASURES = {"disk_used": "disk", "memory_available": "memory", "load_per_processor": "load", "agents_down": "agents"}
 # Hosts that are away and may be are neither here nor there.
 _COUNTED = frozenset({"healthy", "drift", "unknown", "unreachable"})
 
@@ -149,9 +151,15 @@ _DOWN = frozenset({"dead", "exited", "missing"})
 def _success(
     threshold: Threshold, _: object, recoveries: Sequence[Recovered], now: float, *__: object
 ) -> Iterator[_Reading]:
-    recent = [each.outcome == "restored" for each in recoveries if each.at > now - threshold.over]
+    # One agent that crashes for ever, with an incident of its own, says nothing of the others.
+    last = {
+        (each.host, each.target): each.outcome == "restored"
+        for each in sorted(recoveries, key=lambda each: each.at)
+        if each.at > now - threshold.over
+    }
+    recent = list(last.values())
     if len(recent) >= threshold.at_least:
-        text = f"{sum(recent)} of {len(recent)} recoveries held in the last {lasting(threshold.over)}"
+        text = f"{sum(recent)} of {len(recent)} repaired targets held in the last {lasting(threshold.over)}"
         yield _Reading("", "success rate", 100 * sum(recent) / len(recent), text)
 
 

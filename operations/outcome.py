@@ -15,7 +15,7 @@ from miyabi.incidents import judge, open_after
 from miyabi.journal import attention, journal_size, set_attention
 from miyabi.records import BreakerChanged, IncidentChanged, Recovered
 from miyabi.severity import Circumstances, severity_of
-from miyabi.thresholds import Measured, measure
+from miyabi.thresholds import MEASURES, Measured, measure
 from miyabi.verdict import Verdict, case_of, covered
 from operations.climbing import climb_of
 from operations.gate import rules_of
@@ -81,7 +81,12 @@ def conclude(host: Host, climb: Climb, *, fleet: bool, unknown: str | None = Non
     _note_breaker(memory, host, climb)
     earlier = _incidents(memory, outcome)
     here = [each for each in earlier if each.host in {host.name, ""} or each.covers]
-    healthy = well(host, verdicts, [each.target for each in here if each.host == host.name], fleet=fleet)
+    # What is measured is judged when all has been.
+    measured = {MEASURES.get(each.metric) for each in outcome.rules.thresholds}
+    own = [
+        each for each in here if each.host == host.name and (each.kind != "threshold" or each.target not in measured)
+    ]
+    healthy = well(host, verdicts, [each.target for each in own], fleet=fleet)
     outcome.healthy |= healthy
     told = (*verdicts, *_storms(memory, host.state))
     changes = judge(
@@ -131,7 +136,12 @@ def conclude_run(state: State) -> None:
 
 def _measured(state: State, outcome: Outcome, memory: Memory) -> Measured:
     """What the thresholds say of the fleet as it is at the end."""
-    seen = [at_the_end(host, climb_of(host)) for host in state.inventory if state.is_host_in_limit(host)]
+    told = {name for each in outcome.incidents or () for name in (covered(each.host, each.target), *each.covers)}
+    seen = [
+        at_the_end(host, climb_of(host), {name.removeprefix(f"{host.name}:") for name in told})
+        for host in state.inventory
+        if state.is_host_in_limit(host)
+    ]
     rated = memory.is_opened and any(each.metric == "success_rate" for each in outcome.rules.thresholds)
     since = now() - max((each.over for each in outcome.rules.thresholds), default=0.0)
     recoveries = (memory.ask_history(lambda history: history.records(Recovered, since=since)) or []) if rated else []

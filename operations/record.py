@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from miyabi import state
-from miyabi.climb import Climb, Step
+from miyabi.climb import Climb, Step, is_wish
 from miyabi.drift import Drift
 from miyabi.gate import incident_tries
 from miyabi.health import agents_of, numbers_of
@@ -42,13 +42,24 @@ def observed(host: Host) -> Observation | None:
     return seen
 
 
-def at_the_end(host: Host, climb: Climb) -> Observation | None:
-    """The host as the run leaves it: its agents as the last look found them; None when the run did not look."""
+def at_the_end(host: Host, climb: Climb, told: Container[str] = ()) -> Observation | None:
+    """The host as the run leaves it: its agents as the last look found them; None when the run did not look.
+
+    What somebody wants to be left alone is not in it.
+
+    + told: what has an incident of its own, and does not count as down once more
+    """
     first = observed(host)
     if first is None or not first.fleet:
         return first
     wrong = {str(drift.target) for drift in climb.drifts}
-    return replace(first, agents={name: how if name in wrong else "running" for name, how in first.agents.items()})
+    wishes = {str(target) for target, decision in climb.held.items() if is_wish(decision)}
+    agents = {
+        name: how if name in wrong and name not in told else "running"
+        for name, how in first.agents.items()
+        if name not in wrong or name not in wishes
+    }
+    return replace(first, agents=agents)
 
 
 def was_observed(host: Host) -> bool:

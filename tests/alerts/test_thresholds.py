@@ -70,20 +70,23 @@ def test_hosts_that_may_be_away_do_not_count() -> None:
     assert told(HOSTS, seen("a", "unreachable")) == []
 
 
-def recovery(at: float, outcome: Any) -> Recovered:
-    return Recovered(
-        event=f"{at}", run="r", at=at, host="h", target="t", level="L1", does="restore", outcome=outcome, seconds=1
-    )
+def recovery(at: float, outcome: Any, target: object = "t") -> Recovered:
+    made = {"event": f"{at}", "run": "r", "at": at, "host": "h", "target": f"{target}"}
+    return Recovered(level="L1", does="restore", outcome=outcome, seconds=1, **made)  # type: ignore[arg-type]
 
 
 def test_the_success_rate_is_taken_of_enough_and_of_the_time() -> None:
-    recent = [recovery(-100.0, "restored")] * 6 + [recovery(-100.0, "failed")] * 4
-    old = [recovery(-90000.0, "failed")] * 50
+    recent = [recovery(-100.0, "restored" if number < 6 else "failed", number) for number in range(10)]
+    old = [recovery(-90000.0, "failed", number) for number in range(50)]
     (verdict,) = measure([RATE], [], [*recent, *old], now=0).verdicts
     assert (verdict.severity, verdict.target) == ("HIGH", "success rate")
-    assert verdict.summary == "6 of 10 recoveries held in the last 24 h; critical below 70 %"
+    assert verdict.summary == "6 of 10 repaired targets held in the last 24 h; critical below 70 %"
     assert measure([RATE], [], recent[:4], now=0).verdicts == ()
     assert measure([RATE], [], recent[:4], now=0).healthy == frozenset()
+    # One target that fails all the time is one; what came of it last counts.
+    one = [recovery(-200.0 + number, "failed", 1) for number in range(50)]
+    assert measure([RATE], [], one, now=0).verdicts == ()
+    assert measure([RATE], [], [*one, *recent[:6]], now=0).verdicts == ()
 
 
 @pytest.mark.parametrize(
