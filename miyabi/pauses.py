@@ -17,6 +17,7 @@ from typing import Any
 from miyabi.errors import PauseError
 from miyabi.file_lock import alone
 from miyabi.gate import Pause
+from miyabi.gate_pauses import is_emergency_stop
 from miyabi.journal import make_folder
 
 PAUSES = "pauses.json"
@@ -36,7 +37,7 @@ def read_pauses(folder: Path, now: float) -> tuple[Pause, ...]:
 
 
 def add_pause(folder: Path, pause: Pause) -> None:
-    """Add a pause; it replaces an earlier one of the same host and target.
+    """Add a pause; it replaces an earlier one of the same host and target. An emergency stop stands beside them.
 
     Raises ``PauseError`` when it cannot be kept.
     """
@@ -44,7 +45,7 @@ def add_pause(folder: Path, pause: Pause) -> None:
         raise PauseError(f"a pause needs an end: until {pause.until}")
 
     def added(pauses: tuple[Pause, ...]) -> tuple[Pause, ...]:
-        others = (each for each in pauses if not _is_about(each, pause.host, pause.target) and each.until > pause.since)
+        others = (each for each in pauses if not _takes_place_of(pause, each) and each.until > pause.since)
         return (*others, pause)
 
     _change(folder, added)
@@ -66,6 +67,10 @@ def clear_pauses(folder: Path, host: str, target: str) -> tuple[Pause, ...]:
 
     _change(folder, without)
     return tuple(cleared)
+
+
+def _takes_place_of(pause: Pause, earlier: Pause) -> bool:
+    return _is_about(earlier, pause.host, pause.target) and is_emergency_stop(earlier) is is_emergency_stop(pause)
 
 
 def _is_about(pause: Pause, host: str, target: str) -> bool:

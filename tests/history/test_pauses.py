@@ -14,6 +14,7 @@ import pytest
 from miyabi import file_lock
 from miyabi.errors import PauseError
 from miyabi.gate import Pause
+from miyabi.gate_pauses import emergency_stop
 from miyabi.pauses import PAUSES, add_pause, clear_pauses, read_pauses
 from tests.fleet.machine import Machine
 from tests.history.ground import HOUR, NOW
@@ -134,6 +135,20 @@ def test_somebody_who_never_lets_go_is_not_waited_for(tmp_path: Path, monkeypatc
             add_pause(tmp_path, MUGEN)
         # Reading needs no lock.
         assert read_pauses(tmp_path, NOW) == (KAEDE,)
+
+
+def test_an_emergency_stop_takes_no_humans_place(tmp_path: Path) -> None:
+    everything = Pause("", "", NOW + 8 * HOUR, "we move", NOW)
+    stop = emergency_stop(NOW + HOUR / 2, "3 critical incidents", NOW)
+    add_pause(tmp_path, everything)
+    add_pause(tmp_path, stop)
+    assert read_pauses(tmp_path, NOW) == (everything, stop)
+    assert read_pauses(tmp_path, NOW + HOUR) == (everything,)
+    shorter = Pause("", "", NOW + 60, "", NOW)
+    add_pause(tmp_path, shorter)
+    assert read_pauses(tmp_path, NOW) == (stop, shorter)
+    clear_pauses(tmp_path, "", "")
+    assert read_pauses(tmp_path, NOW) == ()
 
 
 ADDING = """
