@@ -206,6 +206,13 @@ class History:
         newest = self._do(lambda connection: queries.newest_of_each(connection, Observation, "host"))
         return {each.host: each for each in newest}
 
+    def last_judged(self, host: str, but: str = "") -> Observation | None:
+        """How a host was when a run could last judge it, however long ago; None when none could.
+
+        + but: a run that does not count
+        """
+        return self._do(lambda connection: queries.last_judged(connection, host, but))
+
     def runs(self, limit: int | None = None) -> list[tuple[RunStarted, RunEnded | None]]:
         """The last runs, newest first, each with its end; None is that it was cut short, or still goes on."""
         return self._do(lambda connection: queries.runs(connection, limit))

@@ -218,6 +218,14 @@ def records(
     return [record_of(kind, row) for row in found]
 
 
+def last_judged(connection: Connection, host: str, but: str) -> Observation | None:
+    """The last look of a host that could tell how it is, but for one run's own."""
+    table = TABLES[Observation]
+    wanted = (table.c.host == host, table.c.health.in_(_JUDGED), table.c.run != but)
+    row = connection.execute(select(table).where(*wanted).order_by(table.c.id.desc()).limit(1)).mappings().first()
+    return None if row is None else record_of(Observation, row)
+
+
 def newest_of_each(connection: Connection, kind: type[R], name: str, *conditions: ColumnElement[bool]) -> list[R]:
     """The last record of each value of a column, oldest first."""
     table = TABLES[kind]

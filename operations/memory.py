@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import sys
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from threading import RLock
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,6 +74,8 @@ class Memory:
     + seen_before: how hosts were before this run, as far as somebody has asked
     + waited_for: hosts that somebody else went on recovering for as long as this run waits
     + told: troubles that were said, as each is said once
+    + asking: held while the history is asked: hosts are recovered at the same time, and one that asks while another's
+      question still opens the history must not go on as if there were none
     """
 
     run: str
@@ -88,6 +92,7 @@ class Memory:
     waited_for: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     seen_before: dict[str, Observation | None] = field(default_factory=dict)
+    asking: RLock = field(default_factory=RLock, repr=False)
     history: History | None = None
     is_opened: bool = False
     is_announced: bool = False
@@ -131,6 +136,10 @@ class Memory:
 
     def ask_history(self, question: Callable[[History], T]) -> T | None:
         """What the history answers; None when it cannot be asked, which is said once."""
+        with self.asking:
+            return self._ask(question)
+
+    def _ask(self, question: Callable[[History], T]) -> T | None:
         if not self.is_opened:
             self.is_opened = True
             # Dear to import: only a run that has something to ask pays for it.
@@ -169,9 +178,7 @@ class Memory:
     def last_seen(self, host: str) -> Observation | None:
         """How a host was when an earlier run could judge it; None when none could, or that is not known."""
         if host not in self.seen_before:
-            newest = self.ask_history(lambda history: history.records(Observation, host=host, limit=50)) or []
-            judged = (each for each in newest if each.health in {"healthy", "drift"} and each.run != self.run)
-            self.seen_before[host] = next(judged, None)
+            self.seen_before[host] = self.ask_history(lambda history: history.last_judged(host, self.run))
         return self.seen_before[host]
 
     def is_new(self, host: str) -> bool:
@@ -196,6 +203,9 @@ class Memory:
         if other is not None:
             self.waited_for.add(host)
             return {host: other}
+        if not self.leased:
+            # A playbook that does not end its run as ours do must not keep others waiting.
+            atexit.register(self.let_go)
         self.leased.add(host)
         return {}
 
@@ -228,7 +238,8 @@ def memory_of(state: State) -> Memory:
     folder = Path(file.state).expanduser() if file.state else state_directory()
     started = now()
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%S")
-    run = os.environ.get("MIYABI_RUN") or f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
+    # What this run starts, such as a tmux server on this machine, must not pass itself off as this run later.
+    run = os.environ.pop("MIYABI_RUN", None) or f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
     holder = f"{socket.gethostname()}:{os.getpid()}"
     memory = Memory(run, folder, file, holder, started, last_written(folder), command=_command())
     setattr(state, _MEMORY, memory)
@@ -259,9 +270,8 @@ def _is_gone(holder: str) -> bool:
 
 
 def _command() -> str:
-    """What was asked of pyinfra, in short."""
-    deploys = [word for word in sys.argv[1:] if word.endswith(".py") and "deploys" in word]
-    return " ".join(deploys) or " ".join(sys.argv[1:3])
+    """What was asked of pyinfra, in short: its playbooks alone, as passwords may stand beside them."""
+    return " ".join(word for word in sys.argv[1:] if word.endswith(".py"))
 
 
 def alert_rules(state: State) -> AlertRules:

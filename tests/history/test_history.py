@@ -186,6 +186,18 @@ def test_the_last_observation_of_each_host(ground: Ground) -> None:
         assert history.last_observations() == {"mugen": mugen, "pixel": pixel}
 
 
+def test_the_last_look_that_could_tell_however_long_ago(ground: Ground) -> None:
+    seen = make(Observation, run="1", health="drift")
+    asleep = [make(Observation, run=f"a{number}", health="asleep") for number in range(70)]
+    own = make(Observation, run="now", health="healthy")
+    with ground.open() as history:
+        assert history.last_judged(seen.host) is None
+        history.write([seen, *asleep, own])
+        assert history.last_judged(seen.host, "now") == seen
+        assert history.last_judged(seen.host) == own
+        assert history.last_judged("nobody") is None
+
+
 def test_incidents_that_are_open(ground: Ground) -> None:
     """The last word counts, in the order of arrival: the second was closed after the clock had been set back."""
     with ground.open() as history:
