@@ -32,6 +32,7 @@ from miyabi.records import AlertSent, Decided, IncidentChanged
 from operations import converge, memory as run_memory, recovery
 from operations.climbing import climb_of
 from operations.memory import memory_of
+from operations.record import will_keep_up
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
@@ -142,6 +143,8 @@ class Play:
         state.add_callback_handler(recovery._Summary())
         state.set_stage(StateStage.Prepare)
         if self.upkeep is not None:
+            for each in state.inventory:
+                will_keep_up(each)
             self.upkeep(state)
         add_op(state, recovery.assess)
         for level in ("L1", "L2", "L3"):
@@ -182,7 +185,8 @@ class Play:
 
     def tries(self, target: str | None = None) -> list[Decided]:
         """What was allowed so far, oldest first; what was made for the first time is none."""
-        return [each for each in self.decisions(target) if each.allowed and each.cause != "missing"]
+        repairs = [each for each in self.decisions(target) if each.does not in {"tidy", "tell"}]
+        return [each for each in repairs if each.allowed and each.cause != "missing"]
 
     def incidents(self) -> list[IncidentChanged]:
         """What has become of incidents, oldest first."""
