@@ -103,6 +103,11 @@ class Memory:
         """Whether other machines write into the same history, so that it has to be asked what they have opened."""
         return self.file.history_url is not None
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the history was asked, and answers."""
+        return self.history is not None
+
     def event(self) -> str:
         """A new record's name for ever."""
         return f"{self.run}.{next(_EVENTS)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from miyabi.alert_rules import AlertRules
 from miyabi.breaker import Breaker
 from miyabi.climb import Climb, is_wish
+from miyabi.drift import Drift, Target
 from miyabi.errors import MiyabiError
 from miyabi.gate_pauses import emergency_stop
 from miyabi.incidents import judge, open_after
@@ -165,7 +166,8 @@ def keep_attention(state: State) -> None:
     outcome, memory = outcome_of(state), memory_of(state)
     if not _must_ask(memory, outcome):
         return
-    wanted = bool(_incidents(memory, outcome))
+    # Who could not ask does not know that nothing is open.
+    wanted = bool(_incidents(memory, outcome)) or not memory.is_answered
     if wanted != attention(memory.folder):
         try:
             set_attention(memory.folder, wanted)
@@ -240,9 +242,11 @@ def _storms(memory: Memory, state: State) -> tuple[Verdict, ...]:
 
 def _note_breaker(memory: Memory, host: Host, climb: Climb) -> None:
     """A recovery that did not hold brings the host's breaker nearer to opening; one that did closes it."""
-    left = [drift for drift in climb.drifts if drift.kind != "unmarked" and not is_wish(climb.held.get(drift.target))]
-    if not any(step.drifts for step in climb.steps):
+    tried = {drift.target for step in climb.steps for drift in step.drifts if drift.kind != "unmarked"}
+    if not tried:
         return
+    # What the gate held was not tried, and says nothing of what was.
+    left = any(_is_left(drift, tried) for drift in climb.drifts if not is_wish(climb.held.get(drift.target)))
     subject, rules = f"host {host.name}", rules_of(host)
     failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
     before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)
@@ -253,13 +257,30 @@ def _note_breaker(memory: Memory, host: Host, climb: Climb) -> None:
         )
 
 
+def _is_left(drift: Drift, tried: Collection[Target]) -> bool:
+    """Whether a drift is about something that was tried, something in it, or what it was in."""
+    if drift.kind == "unmarked":
+        return False
+    return any(scope in tried for scope in drift.target.scopes()) or any(
+        drift.target in each.scopes() for each in tried
+    )
+
+
 def ended(state: State) -> Literal["clean", "restored", "held", "failed"]:
     """What a run came to, in one of the words of ``RunEnded``."""
     outcome = outcome_of(state)
     wrong = [each for each in outcome.verdicts if each.kind not in {"repaired", KIND}]
+    # What only warns has no part in whether the run came to a good end.
+    wrong = [each for each in wrong if each.kind != "warning" and (each.kind, each.severity) != ("threshold", "MEDIUM")]
     if any(each.kind != "held" for each in wrong):
         return "failed"
     if wrong:
         return "held"
-    restored = any(finding.verdict == "repaired" for host in state.inventory for finding in findings(host).values())
-    return "restored" if restored or outcome.verdicts else "clean"
+    return "restored" if any(_restored(host) for host in state.inventory) else "clean"
+
+
+def _restored(host: Host) -> bool:
+    tried = (drift for step in climb_of(host).steps for drift in step.drifts)
+    return any(drift.kind != "unmarked" for drift in tried) or any(
+        finding.verdict == "repaired" for finding in findings(host).values()
+    )
