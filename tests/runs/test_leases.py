@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,9 @@ def test_one_acts_and_the_other_is_held_or_finds_it_done(ssh_fleet: Fleet, ssh_h
     running = [start(ssh_fleet, inventory) for _ in range(2)]
     said = [each.communicate(timeout=60)[0] for each in running]
     assert 0 in [each.returncode for each in running], said
-    assert sum("L1 Restarting pane" in each for each in said) == 1, said
+    # One that had looked before the other acted finds the panes changed, and does nothing.
+    acted = ["L1 Restarting pane" in each and "the panes have changed" not in each for each in said]
+    assert acted.count(True) == 1, "\n=====\n".join(said)
     assert named_panes(ssh_host.tmux)["sakura"] == sakura
     with history(ssh_fleet) as known:
         allowed = [each for each in known.records(Decided, target="work:main.kaede") if each.allowed]
@@ -72,49 +74,37 @@ def other_machine(fleet: Fleet, seconds: float) -> None:
 @pytest.mark.slow
 def test_another_machine_s_lease_holds_until_it_expires(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path) -> None:
     kill(ssh_host.tmux, "kaede")
-    other_machine(ssh_fleet, 8)
+    other_machine(ssh_fleet, 500)
     held = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
     assert held.code == 1
     assert "elsewhere:4711 recovers its host" in held.output
     assert "kaede" not in named_panes(ssh_host.tmux)
+    other_machine(ssh_fleet, 0.5)
     with history(ssh_fleet) as known:
-        wait_until(lambda: known.leases(time.time()) == {}, 15, what="the lease's end")
+        wait_until(lambda: known.leases(time.time()) == {}, what="the lease's end")
     done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
     assert done.code == 0, done.output
-
-
-def _wait_for_its_first_word(fleet: Fleet, run: subprocess.Popen[str]) -> None:
-    """Wait until a run has written something down."""
-    journal = memory(fleet) / "journal.jsonl"
-
-    def size() -> int:
-        return journal.stat().st_size if journal.exists() else 0
-
-    before = size()
-    wait_until(lambda: run.poll() is not None or size() > before, 20, what="the run's first word")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_controller_that_is_killed_leaves_nothing_held(ssh_fleet: Fleet, ssh_host: SshHost, inventory: Path) -> None:
     moments = random.Random(4)  # noqa: S311 - only to be the same in every run
-    cut_short = 0
-    for _ in range(4):
+    began = time.monotonic()
+    assert ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y").code == 0
+    whole = time.monotonic() - began
+    for _ in range(5):
         kill(ssh_host.tmux, "kaede")
         run = start(ssh_fleet, inventory)
-        # Often enough right after it was allowed, which is the worst moment.
-        _wait_for_its_first_word(ssh_fleet, run)
-        try:
-            run.wait(moments.uniform(0, 0.6))
-        except subprocess.TimeoutExpired:
-            cut_short += 1
+        # From its first look to the moment in which it would be done: a repair takes longer than a look.
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(whole * moments.uniform(0.6, 2.0))
         run.kill()
         run.communicate()
         done = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
         assert done.code == 0, done.output
         assert "recovers its host" not in done.output
         assert named_panes(ssh_host.tmux).keys() == {"kaede", "sakura", "botan"}
-    assert cut_short
     with history(ssh_fleet) as known:
         allowed = [each for each in known.records(Decided, target="work:main.kaede") if each.allowed]
         past = known.target_histories("mugen", ["work:main.kaede"], time.time())["work:main.kaede"]
