@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.
 SETTLE = 2.0
+
+# What is missing takes all that was in it along.
+_GONE = frozenset({"session-missing", "window-missing"})
 
 
 @dataclass(slots=True)
@@ -62,7 +65,9 @@ class Climb:
     def begin(self, level: Level, actions: Sequence[Action], drifts: Sequence[Drift]) -> Step:
         """Remember that ``level`` is about to act on what ``actions`` are about."""
         targets = {action.target for action in actions}
-        self.attempts |= {action.target: level for action in actions if not action.adopts}
+        wrong = {drift.target for drift in drifts}
+        # A window in which some panes are made anew was not tried itself: what the gate holds in it has not climbed.
+        self.attempts |= {action.target: level for action in actions if not action.adopts and action.target in wrong}
         self.attempts |= {
             drift.target: level
             for drift in drifts
@@ -89,10 +94,19 @@ class Step:
     failure: str | None = "it was cut short"
 
 
-def outstanding(actions: Iterable[Action], drifts: Iterable[Drift]) -> tuple[Drift, ...]:
-    """The drifts that are left on what ``actions`` were about, or inside of it."""
+def outstanding(actions: Iterable[Action], drifts: Iterable[Drift], held: Collection[Target] = ()) -> tuple[Drift, ...]:
+    """The drifts that are left on what ``actions`` were about, inside of it, or on what it was in.
+
+    + held: what the gate holds, so that it was not tried
+    """
     targets = {action.target for action in actions}
-    return tuple(drift for drift in drifts if targets & set(drift.target.scopes()))
+    around = {scope for target in targets for scope in target.scopes()}
+    return tuple(
+        drift
+        for drift in drifts
+        if drift.target not in held
+        and (targets & set(drift.target.scopes()) or (drift.kind in _GONE and drift.target in around))
+    )
 
 
 def started_processes(

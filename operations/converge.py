@@ -205,7 +205,7 @@ def verify(
             return True
         if is_final or step.seconds >= budget:
             host.log_styled(f"{step.level.name} did not hold: {step.failure}", fg="red")
-            note_step(host, step, outstanding(step.actions, climb.drifts), climb)
+            note_step(host, step, outstanding(step.actions, climb.drifts, climb.held), climb)
             return False
         sleep(SETTLE if left is None else _POLL)
 
@@ -219,7 +219,7 @@ def _left(
         return looked, {}, False
     matches, drifts = looked
     actions = climb.steps[-1].actions
-    left = outstanding(actions, drifts)
+    left = outstanding(actions, drifts, climb.held)
     # Dead again: what was started just now does not want to live.
     is_final = any(drift.kind == "pane-dead" for drift in left)
     return in_words(left), started_processes(actions, matches, observe(host, wanted), before), is_final

@@ -132,7 +132,9 @@ def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> No
     # Adopting is no recovery.
     tried = [drift for drift in step.drifts if drift.kind != "unmarked"]
     known = memory.histories(host.name, [str(drift.target) for drift in tried]) if tried else {}
-    wrong = {scope for drift in left for scope in drift.target.scopes()}
+    # What is left of a pane may be that its window, or its whole session, is gone.
+    gone = {drift.target for drift in left}
+    wrong = {scope for target in gone for scope in target.scopes()}
     rules = rules_of(host)
     memory.keep(
         *(
@@ -142,7 +144,9 @@ def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> No
                 target=str(drift.target),
                 level=step.level.name,
                 does="restore",
-                outcome="failed" if step.failure and (drift.target in wrong or not wrong) else "restored",
+                outcome="failed"
+                if step.failure and (drift.target in wrong or gone & set(drift.target.scopes()) or not wrong)
+                else "restored",
                 seconds=step.seconds,
                 first_try=len(incident_tries(known[str(drift.target)], rules, now())) <= 1,
                 cause=cause.name if (cause := climb.causes.get(drift.target)) else "unknown",
