@@ -93,7 +93,8 @@ def test_a_controller_that_is_killed_leaves_nothing_held(ssh_fleet: Fleet, ssh_h
     began = time.monotonic()
     assert ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y").code == 0
     whole = time.monotonic() - began
-    for _ in range(5):
+    cut_short = 0
+    for _ in range(12):
         kill(ssh_host.tmux, "kaede")
         run = start(ssh_fleet, inventory)
         # From its first look to the moment in which it would be done: a repair takes longer than a look.
@@ -105,12 +106,16 @@ def test_a_controller_that_is_killed_leaves_nothing_held(ssh_fleet: Fleet, ssh_h
         assert done.code == 0, done.output
         assert "recovers its host" not in done.output
         assert named_panes(ssh_host.tmux).keys() == {"kaede", "sakura", "botan"}
+        with history(ssh_fleet) as known:
+            cut_short = sum(end is None for _, end in known.runs())
+        if cut_short >= 2:
+            break
+    assert cut_short
     with history(ssh_fleet) as known:
         allowed = [each for each in known.records(Decided, target="work:main.kaede") if each.allowed]
         past = known.target_histories("mugen", ["work:main.kaede"], time.time())["work:main.kaede"]
         proved = {each.run for each in known.records(Recovered, target="work:main.kaede")}
         assert known.runs()[0][1] is not None
-        assert any(end is None for _, end in known.runs())
     # Whatever was allowed counts, also where nobody lived to say what came of it.
     tries = [each for each in allowed if each.cause != "missing"]
     assert len(past.tries) == len(tries)

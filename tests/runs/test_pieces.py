@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 
 from miyabi import history
+from miyabi.errors import SpecError
 from miyabi.journal import append
 from miyabi.records import Signalled, from_line, to_line
+from operations import gate
 from operations.memory import Memory, memory_of
+from operations.refusal import refuse
 from tests.fleet.machine import Machine
 
 
@@ -96,3 +100,15 @@ def test_who_asks_while_the_history_is_being_opened_waits_for_it(
     # SQLite's own connections belong to the threads that made them.
     memory.history = None
     assert said == ["told", "told"]
+
+
+def test_an_error_in_an_operation_fails_its_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "host", SimpleNamespace(connector_data={}))
+
+    def commands() -> Generator[Any]:
+        raise SpecError("alerts.yaml:3: what is it?")
+        yield
+
+    [said] = gate._guarded(commands(), "level")
+    assert said.function is refuse
+    assert said.args == ("alerts.yaml:3: what is it?",)
