@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from miyabi.errors import RunError, TargetError
 from miyabi.fleet_look import look_at
 from miyabi.gate_pauses import is_within
 from miyabi.host_status import DriftStatus, HostStatus, drift_json
+from miyabi.journal import set_attention
 from miyabi.levels import Level
 from miyabi.masking import shown
 from miyabi.records import IncidentChanged, Signalled
@@ -155,7 +157,11 @@ def _open(fleet: FleetOfClone, alarm: _Alarm, now: float, words: str) -> str:
         severity="HIGH",
         summary=f"an instance's failure is told of {named.host}: {words}",
         opened_at=now,
-        told_at=now,
+        # Told here, to whoever called: the channels hear of it from the next run, as of what is still open.
+        told_at=0.0,
     )
     keep(fleet, incident)
+    with suppress(OSError):
+        # Else a run that finds all well would not ask whether anything is open, and never close it.
+        set_attention(fleet.folder, wanted=True)
     return incident.incident

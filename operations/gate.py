@@ -65,6 +65,9 @@ def _guarded(commands: Generator[PyinfraCommand], name: str) -> Generator[Pyinfr
         try:
             command = next(commands, None)
             passed = host.connector_data[_PASSED]
+        except MiyabiError as error:
+            # pyinfra ends the run of all hosts for an error: a file that has become wrong meanwhile fails this one.
+            command, passed = refusal(str(error)), False
         finally:
             host.connector_data[_PASSED] = outer
         if command is None:
@@ -100,6 +103,9 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     for each in asked:
         request = replace(each, cause="missing") if first and each.cause == "unknown" else each
         judged = replace(request, unknown=request.unknown or trouble)
+        if counted:
+            # Other hosts have gone on while this one waited for a lease, or for the history.
+            fleet = replace(fleet, disturbed=frozenset(memory.disturbed))
         past = _with_this_look(memory, known.get(request.target, TargetHistory()))
         decision = decide(judged, past, fleet, rules, now())
         decisions.append(decision)

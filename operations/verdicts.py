@@ -22,6 +22,8 @@ from operations.upkeep import findings
 if TYPE_CHECKING:
     from pyinfra.api import Host
 
+    from miyabi.history import History
+
 # What is measured against limits: told by its measure, not by what was tried.
 _MEASURED = frozenset({"disk", "memory", "processes", "clock"})
 
@@ -177,9 +179,13 @@ def _looks(history: TargetHistory) -> int:
 
 
 def _unknown_looks(host: Host) -> int:
-    newest = (
-        memory_of(host.state).ask_history(lambda history: history.records(Observation, host=host.name, limit=10)) or []
-    )
+
+    def asked(history: History) -> list[Observation]:
+        # This run's own look counts.
+        history.take_in()
+        return history.records(Observation, host=host.name, limit=10)
+
+    newest = memory_of(host.state).ask_history(asked) or []
     count = 0
     for each in newest:
         if each.health != "unknown":

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from miyabi import history
-from miyabi.errors import SpecError
+from miyabi.errors import InventoryError
 from miyabi.journal import append
 from miyabi.records import Signalled, from_line, to_line
 from operations import gate
@@ -106,9 +106,8 @@ def test_an_error_in_an_operation_fails_its_host_alone(monkeypatch: pytest.Monke
     monkeypatch.setattr(gate, "host", SimpleNamespace(connector_data={}))
 
     def commands() -> Generator[Any]:
-        raise SpecError("alerts.yaml:3: what is it?")
+        raise InventoryError("alerts.yaml:3: what is it?")
         yield
 
-    [said] = gate._guarded(commands(), "level")
-    assert said.function is refuse
-    assert said.args == ("alerts.yaml:3: what is it?",)
+    said: list[Any] = list(gate._guarded(commands(), "level"))
+    assert [(each.function, each.args) for each in said] == [(refuse, ("alerts.yaml:3: what is it?",))]
