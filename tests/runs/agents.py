@@ -17,6 +17,8 @@ echo $$ >>"$HOME/$1.starts"
 [ -e "$HOME/$1.well" ] && exec sleep 4242
 [ -e "$HOME/$1.at-once" ] || read -r word <"$HOME/$1.end"
 printf '%s\\n' '{says}'
+# tmux may lose what is said in the moment of the end.
+[ -e "$HOME/$1.at-once" ] || sleep 0.3
 exit 1
 """
 

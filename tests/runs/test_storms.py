@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fleet.waiting import wait_until
+from tests.recovery.operating import screen
 from tests.runs import agents
 from tests.runs.play import Play
 
@@ -30,6 +32,9 @@ def stormy(play: Play) -> int:
     built = play.run()
     assert not built.failed, built.output
     agents.crash(play.tmux, *NAMES)
+    panes = play.panes()
+    for name in NAMES:
+        wait_until(lambda name=name: "529" in screen(play.tmux, panes[name]), what="its last words")  # type: ignore[misc]
     return all_starts(play)
 
 
