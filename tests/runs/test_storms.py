@@ -13,8 +13,8 @@ NAMES = [f"a{number}" for number in range(10)]
 SPEC = {
     "session_name": "work",
     "windows": [
-        {"window_name": "one", "panes": [agents.pane(name) for name in NAMES[:5]]},
-        {"window_name": "two", "panes": [agents.pane(name) for name in NAMES[5:]]},
+        {"window_name": "one", "layout": "even-horizontal", "panes": [agents.pane(name) for name in NAMES[:5]]},
+        {"window_name": "two", "layout": "even-horizontal", "panes": [agents.pane(name) for name in NAMES[5:]]},
         {"window_name": "well", "panes": [agents.steady("sakura")]},
     ],
 }
