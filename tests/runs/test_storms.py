@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.fleet.waiting import wait_until
-from tests.recovery.operating import screen
 from tests.runs import agents
 from tests.runs.play import Play
 
@@ -25,6 +24,11 @@ def all_starts(play: Play) -> int:
     return sum(agents.starts(play.machine, name) for name in NAMES)
 
 
+def said_by(play: Play, pane: str) -> str:
+    """All that a pane has shown."""
+    return play.tmux.run("capture-pane", "-p", "-J", "-S", "-50", "-t", pane)
+
+
 def stormy(play: Play) -> int:
     """All ten live, then all ten fail at once; how often they were started until then."""
     agents.install(play.machine, *NAMES, says=SAYS)
@@ -34,7 +38,7 @@ def stormy(play: Play) -> int:
     agents.crash(play.tmux, *NAMES)
     panes = play.panes()
     for name in NAMES:
-        wait_until(lambda name=name: "529" in screen(play.tmux, panes[name]), what="its last words")  # type: ignore[misc]
+        wait_until(lambda name=name: "529" in said_by(play, panes[name]), what="its last words")  # type: ignore[misc]
     return all_starts(play)
 
 
