@@ -8,6 +8,7 @@ from pyinfra import host
 from operations import recovery, snapshot
 
 recovery.require_specs()
+recovery.summarise_at_end()
 
 recovery.assess(name="Assess")
 snapshot.mark(name="Name what is there", marks=host.data.get("marks", ""))

@@ -75,6 +75,11 @@ def taking(folder: Path) -> Iterator[Iterator[str] | None]:
         path.unlink(missing_ok=True)
 
 
+def waiting(folder: Path) -> list[str]:
+    """The lines that wait to be taken in, oldest first; they stay. Raises ``OSError`` when they cannot be read."""
+    return list(_lines([*_aside(folder), folder / JOURNAL]))
+
+
 def keep_skipped(folder: Path, lines: Iterable[str]) -> None:
     """Keep lines that could not be understood beside the journal: a newer version may have written them.
 

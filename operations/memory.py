@@ -95,6 +95,7 @@ class Memory:
     asking: RLock = field(default_factory=RLock, repr=False)
     history: History | None = None
     is_opened: bool = False
+    is_partial: bool = False
     is_announced: bool = False
     command: str = ""
 
@@ -105,8 +106,8 @@ class Memory:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the history was asked, and answers."""
-        return self.history is not None
+        """Whether the history was asked, and answers with all that it knows."""
+        return self.history is not None and not self.is_partial
 
     def event(self) -> str:
         """A new record's name for ever."""
@@ -155,6 +156,7 @@ class Memory:
                 self.history = open_history(self.folder, address, now=now(), keep=self.file.keep)
             except MiyabiError as error:
                 self.say_once(f"the history cannot be asked, the run goes on without it: {error}")
+                self._ask_journal()
         if self.history is None:
             return None
         asked = self.history
@@ -164,10 +166,22 @@ class Memory:
             self.history = None
             asked.close()
             self.say_once(f"the history cannot be asked any more, the run goes on without it: {error}")
+            if not self.is_partial:
+                self._ask_journal()
             return None
         finally:
             while asked.messages:
                 self.say_once(asked.messages.pop(0))
+
+    def _ask_journal(self) -> None:
+        """Go on with what the journal alone remembers: what was tried since the history went away still counts."""
+        from miyabi.journal_history import history_of_journal  # noqa: PLC0415 - this is rare
+
+        self.is_partial = True
+        try:
+            self.history = history_of_journal(self.folder, now())
+        except MiyabiError as error:
+            self.say_once(f"nothing of earlier runs is known: {error}")
 
     def histories(self, host: str, targets: Iterable[str]) -> dict[str, TargetHistory]:
         """What is remembered of some targets of a host."""
@@ -188,7 +202,7 @@ class Memory:
 
     def is_new(self, host: str) -> bool:
         """Whether a host is certainly seen for the first time, so that what it lacks was never there."""
-        return self.last_seen(host) is None and self.history is not None
+        return self.last_seen(host) is None and self.is_answered
 
     def _with_own_tries(self, host: str, target: str, known: TargetHistory | None) -> TargetHistory:
         """A history with this run's own tries, should they not have come into it."""

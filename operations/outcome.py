@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -44,6 +45,7 @@ class Outcome:
     + incidents: those that are open; None as long as nobody had to ask
     + judged: hosts of which it is known how they ended
     + verdicts, healthy, alerts: of these
+    + guarded: the lines that a guardian was told on its own host
     + sent: what came of the channels that lead over a host
     """
 
@@ -54,6 +56,7 @@ class Outcome:
     healthy: set[tuple[str, str]] = field(default_factory=set)
     alerts: list[Alert] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=set)
 
 
 def outcome_of(state: State) -> Outcome:
@@ -169,10 +172,9 @@ def keep_attention(state: State) -> None:
     # Who could not ask does not know that nothing is open.
     wanted = bool(_incidents(memory, outcome)) or not memory.is_answered
     if wanted != attention(memory.folder):
-        try:
+        # That nothing can be written here was said by the journal.
+        with suppress(OSError):
             set_attention(memory.folder, wanted)
-        except OSError as error:
-            memory.say_once(f"{memory.folder}: nothing can be remembered ({error.strerror})")
 
 
 def _must_ask(memory: Memory, outcome: Outcome) -> bool:

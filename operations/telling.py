@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyinfra import logger
 from pyinfra.api import StringCommand
 from pyinfra.api.exceptions import PyinfraError
 
+from facts.host import observe
 from facts.host_spec import host_spec
 from miyabi.climb import Climb
+from miyabi.drift import Target
 from miyabi.errors import MiyabiError
 from miyabi.message import message_script, status_line
 from miyabi.records import Signalled
@@ -46,7 +49,8 @@ def tell_here(host: Host, wanted: Spec, alerts: Iterable[Alert], done: str | Non
     for alert in alerts:
         if any(channel.kind == "guardian" for channel in rules.channels_for(alert.severity)) and alert.incident:
             lines.append(status_line(None, "RECOVERED" if alert.change == "closed" else "FAILED", alert.line))
-            outcome_of(host.state).sent["guardian"] = "sent"
+            if wanted.recovery.guardian and living_pane(observe(host, wanted).tmux, wanted.recovery.guardian):
+                outcome_of(host.state).guarded.add(alert.line)
         if alert.incident:
             shown.append((f"recovery: {alert.severity}", alert.line))
     for line in lines:
@@ -69,8 +73,12 @@ def tell_everybody(state: State, signals: Iterable[Signalled]) -> None:
     from miyabi.delivery import SENT, is_for_the_run, parcels  # noqa: PLC0415
 
     for parcel in parcels(outcome.alerts, outcome.rules, told):
-        if is_for_the_run(parcel) and parcel.name not in outcome.sent:
-            outcome.sent |= _over_host(state, parcel)
+        if is_for_the_run(parcel):
+            # What a guardian was told on its own host is not told again.
+            here = parcel.to.kind == "guardian"
+            left = tuple(each for each in parcel.alerts if not (here and each.line in outcome.guarded))
+            is_told = here and parcel.alerts and not left
+            outcome.sent |= {parcel.name: SENT} if is_told else _over_host(state, replace(parcel, alerts=left))
     delivered = tell(
         outcome.alerts,
         outcome.rules,
@@ -111,6 +119,18 @@ def _over_host(state: State, parcel: Parcel) -> dict[str, str]:
     if kind == "guardian" and not any((each := _spec(host)) and each.recovery.guardian for host in state.inventory):
         return {}
     return {parcel.name: "no host that was reached has such a pane"}
+
+
+def _supervised(host: Host) -> list[Target]:
+    """The panes of a host's spec that are kept running."""
+    wanted = _spec(host)
+    return [
+        Target(session.session_name, window.name, pane.name)
+        for session in (wanted.sessions if wanted else ())
+        for window in session.windows
+        for pane in window.panes
+        if pane.supervised
+    ]
 
 
 def _spec(host: Host) -> Spec | None:
@@ -158,11 +178,7 @@ def signals_of(host: Host, climb: Climb) -> tuple[Signalled, ...]:
         panes = sum(len(window.panes) for window in windows)
         names = [session.session_name for session in tmux.sessions]
         told.append(signals.session_snapshot(run, at, host.name, names, len(windows), panes))
-    agents = [
-        str(drift.target)
-        for drift in tried
-        if drift.kind in {"pane-dead", "agent-exited"} and str(drift.target) in restored
-    ]
+    agents = [agent for agent in _supervised(host) if {str(scope) for scope in agent.scopes()} & set(restored)]
     if agents:
-        told.append(signals.agents_ready(run, at, host.name, agents))
+        told.append(signals.agents_ready(run, at, host.name, map(str, agents)))
     return tuple(told)

@@ -10,15 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from miyabi.journal import waiting
+from miyabi.records import Decided, IncidentChanged, Record, from_line
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
 from tests.recovery.operating import kill
 from tests.runs import agents
 from tests.runs.play import Play, Played
+
+R = TypeVar("R", bound=Record)
 
 SPEC: dict[str, Any] = {
     "session_name": "work",
@@ -100,6 +104,27 @@ def test_a_database_that_is_not_there(play: Play, url: str, words: str) -> None:
     assert not first.failed, first.output
     assert first.output.count("goes on without it") == 1, first.output
     repaired(play, words)
+
+
+def test_what_was_tried_counts_while_the_database_is_away(play: Play) -> None:
+    play.wants(SPEC)
+    play.rules({"history": {"url": f"postgresql://miyabi@127.0.0.1:{unused_port()}/miyabi"}})
+    assert not play.run().failed
+    for _ in range(8):
+        if "kaede" in play.pids():
+            kill(play.tmux, "kaede")
+        play.run(1)
+    waits = [record for record in journal(play, Decided) if not record.allowed]
+    tried = [record for record in journal(play, Decided) if record.allowed and record.target == "work:main.kaede"]
+    assert len(tried) <= 2, tried
+    assert {record.rule for record in waits} == {"backoff"}
+    assert len([each for each in journal(play, IncidentChanged) if each.change == "opened"]) <= 1
+
+
+def journal(play: Play, kind: type[R]) -> list[R]:
+    """The records of a kind that wait in the journal."""
+    found = [from_line(line) for line in waiting(play.folder)]
+    return [record for record in found if isinstance(record, kind)]
 
 
 def as_a_file(play: Play) -> None:
