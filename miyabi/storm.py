@@ -41,6 +41,7 @@ def find_storms(
             continue
         if _takes_in(storm, rules, now):
             left |= {each for each, cause in counting.items() if storm.cause in {"", cause}}
+            left |= _silent(counting, left) if storm.cause else set()
         if storm.canary is not None and storm.canary_holds:
             # It is well, and stays the proof for those that still wait.
             left |= {storm.canary[:2]}
@@ -81,7 +82,19 @@ def _new_storms(
         if len(by_cause[most]) <= len(counting) * _MOST:
             return (Storm("", frozenset(counting), now),)
         storms.add(most)
-    return tuple(Storm(cause, frozenset(by_cause[cause]), now) for cause in sorted(storms))
+    made = [Storm(cause, frozenset(by_cause[cause]), now) for cause in sorted(storms)]
+    if len(made) != 1:
+        return tuple(made)
+    return (replace(made[0], targets=made[0].targets | _silent(counting, made[0].targets)),)
+
+
+def _silent(counting: Mapping[tuple[str, str], str], around: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """What ended with a bare exit status on the hosts of a storm: its last words may be lost, and its cause with them.
+
+    Beside many that told why, it is taken for one of them: waiting a little is safer than restarting into a storm.
+    """
+    hosts = {host for host, _ in around}
+    return frozenset(each for each, cause in counting.items() if cause.startswith("failed") and each[0] in hosts)
 
 
 def with_canary(

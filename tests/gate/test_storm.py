@@ -175,3 +175,15 @@ def test_those_who_follow_it_do_not_take_its_place() -> None:
 def test_after_one_that_failed_comes_the_next() -> None:
     storm = _found({FIRST: NOW - 50, SECOND: NOW - 5})
     assert (storm.canary, storm.canary_holds) == ((*SECOND, NOW - 5), False)
+
+
+def test_what_lost_its_last_words_belongs_to_the_storm_around_it() -> None:
+    told = [(f"s:w.p{number}", "api-error") for number in range(5)]
+    silent = [("s:w.p5", "failed: exit 1"), ("s:w.p6", "failed: exit 1")]
+    [storm] = find_storms({"a": [*told, *silent, ("s:w.p7", "disk-full")]}, 1, (), FleetRules(), NOW)
+    assert (storm.cause, len(storm.targets)) == ("api-error", 7)
+    assert ("a", "s:w.p7") not in storm.targets
+    [later] = find_storms({"a": [*told, ("s:w.p8", "failed: exit 1")]}, 1, [storm], FleetRules(), NOW + 10)
+    assert ("a", "s:w.p8") in later.targets
+    two = [(f"s:w.q{number}", "usage-limit") for number in range(5)]
+    assert all(len(each.targets) == 5 for each in find_storms({"a": [*told, *two, *silent]}, 1, (), FleetRules(), NOW))
