@@ -14,7 +14,6 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import wraps
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -49,19 +48,6 @@ _FLEET = Path("inventory") / "fleet.yaml"
 _PIPED = 120
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
-
-
-def plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """Let an error of the user's world end the command with its message alone, and exit code 1."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except MiyabiError as error:
-            raise click.ClickException(str(error)) from None
-
-    return run
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from miyabi.cli_fleet import (
     clock,
     fleet_of_clone,
     opened_history,
-    plainly,
     print_json,
     show,
 )
+from miyabi.cli_options import plainly
 from miyabi.history_view import causes_table, incidents_table, timeline_table
 from miyabi.records import Decided, IncidentChanged, Record, Recovered, RunEnded, RunStarted, Signalled
 from miyabi.target_name import TargetName, name_target

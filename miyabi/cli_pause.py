@@ -14,29 +14,18 @@ from miyabi.cli_fleet import (
     fleet_of_clone,
     keep,
     new_run,
-    plainly,
     print_json,
 )
+from miyabi.cli_options import duration, plainly
 from miyabi.errors import RunError
 from miyabi.gate import Pause
 from miyabi.masking import shown
 from miyabi.pauses import add_pause, clear_pauses, read_pauses
 from miyabi.records import Signalled
 from miyabi.target_name import TargetName, covers, name_target
-from miyabi.units import parse_duration
 from miyabi.words import both_clocks, iso, lasting
 
 DEFAULT_PAUSE = "24h"
-
-
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
-    try:
-        seconds = parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r}; allowed: {error}") from None
-    if seconds < 1:
-        raise click.BadParameter(f"{value!r}; allowed: 1s or more")
-    return seconds
 
 
 @click.command(short_help="Have something left alone for a while.")
@@ -47,7 +36,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -
     default=DEFAULT_PAUSE,
     show_default=True,
     metavar="DURATION",
-    callback=_seconds,
+    callback=duration,
     help="How long, such as 30m or 2h.",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why, for whoever wonders.")

@@ -15,12 +15,12 @@ from miyabi.cli_fleet import (
     fleet_of_clone,
     history_if_any,
     new_run,
-    plainly,
     print_json,
     say,
     show,
     working,
 )
+from miyabi.cli_options import plainly
 from miyabi.fleet_look import FleetLook, look_at
 from miyabi.host_status import exit_code as exit_code_of_look, in_order, status_json
 from miyabi.levels import Level

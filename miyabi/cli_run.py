@@ -16,10 +16,10 @@ from types import FrameType
 import click
 
 from miyabi.bounded_run import Ended, run_bounded
+from miyabi.cli_options import duration
 from miyabi.run_report import Report, count_changes, report_of, timestamp
 from miyabi.schedule import DEFAULT_DEADLINE
 from miyabi.single_flight import Holder, Lock, elapsed
-from miyabi.units import parse_duration
 
 DEFAULT_ARGUMENTS = ("inventory", "deploys/recover.py", "-y")
 KEEP = 20
@@ -57,22 +57,12 @@ class _SignalledError(Exception):
         super().__init__(number)
 
 
-def _duration(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
-    try:
-        seconds = parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r}; allowed: {error}") from None
-    if seconds < 1:
-        raise click.BadParameter(f"{value!r}; allowed: 1s or more")
-    return seconds
-
-
 @click.command()
 @click.option(
     "--deadline",
     default=f"{DEFAULT_DEADLINE // 60}m",
     show_default=True,
-    callback=_duration,
+    callback=duration,
     help="How long pyinfra may take, such as 90s or 10m.",
 )
 @click.option("--keep", default=KEEP, show_default=True, type=click.IntRange(min=1), help="How many logs stay.")

@@ -16,12 +16,12 @@ from miyabi.cli_fleet import (
     history_if_any,
     keep,
     new_run,
-    plainly,
     print_json,
     say,
     show,
     working,
 )
+from miyabi.cli_options import plainly
 from miyabi.cli_recover import Order, outcomes_of, run_order
 from miyabi.errors import RunError, TargetError
 from miyabi.fleet_look import look_at

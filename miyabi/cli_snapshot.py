@@ -6,18 +6,17 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
-from functools import wraps
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import click
 
 from miyabi.adopt import Adopted, adopt_session
-from miyabi.errors import MiyabiError, SnapshotError
+from miyabi.cli_options import plainly
+from miyabi.errors import SnapshotError
 from miyabi.marks import marks_to_json
 from miyabi.masking import shown
 from miyabi.pyinfra_command import Target, require_clone, run_deploy, take_snapshot
@@ -37,19 +36,6 @@ _allow = click.option(
 _resurrect = click.option("--resurrect", metavar="FILE", help="Read a save file of tmux-resurrect instead of a host.")
 
 
-def _plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """Let an error of the user's world end the command with its message alone."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except MiyabiError as error:
-            raise click.ClickException(str(error)) from None
-
-    return run
-
-
 @click.group()
 def snapshot() -> None:
     """Look at what was kept of hosts' tmux sessions, and bring it back."""
@@ -57,7 +43,7 @@ def snapshot() -> None:
 
 @snapshot.command("list")
 @click.argument("host", required=False)
-@_plainly
+@plainly
 def list_snapshots(host: str | None) -> None:
     """List the snapshots of HOST, newest first; without HOST, of all."""
     hosts = [host] if host is not None else hosts_with_snapshots()
@@ -85,7 +71,7 @@ def _summed_up(path: Path) -> str:
 @click.argument("which", default="1")
 @click.option("--scrollback", "pane", metavar="PANE", help="Print the text of one pane, by its id (%3) or name.")
 @_resurrect
-@_plainly
+@plainly
 def show(host: str | None, which: str, pane: str | None, resurrect: str | None) -> None:
     """Show a snapshot of HOST: its sessions, windows, panes, folders and commands.
 
@@ -106,7 +92,7 @@ def show(host: str | None, which: str, pane: str | None, resurrect: str | None) 
 @click.argument("which", default="1")
 @click.argument("other", required=False)
 @_data
-@_plainly
+@plainly
 def diff(host: str, which: str, other: str | None, data: tuple[str, ...]) -> None:
     """Show what changed on HOST from one snapshot to OTHER, or to what is there now.
 
@@ -125,7 +111,7 @@ def diff(host: str, which: str, other: str | None, data: tuple[str, ...]) -> Non
 @click.option("--commands", is_flag=True, help="Start commands again: of managed panes, and those on the list.")
 @_allow
 @_data
-@_plainly
+@plainly
 def restore(host: str, which: str, *, commands: bool, allow: tuple[str, ...], data: tuple[str, ...]) -> None:
     """Bring back on HOST what is missing of a snapshot; what is there stays as it is.
 
@@ -173,7 +159,7 @@ def _bring_back(target: Target, made: Restoration, text_file: str) -> None:
 @_allow
 @_resurrect
 @_data
-@_plainly
+@plainly
 def adopt(  # noqa: PLR0913 - the command's options
     words: tuple[str, ...], output: str | None, *, force: bool, allow: tuple[str, ...], resurrect: str | None,
     data: tuple[str, ...],

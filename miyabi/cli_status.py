@@ -13,12 +13,12 @@ from miyabi.cli_fleet import (
     clock,
     fleet_of_clone,
     history_if_any,
-    plainly,
     print_json,
     show,
     width_of_output,
     working,
 )
+from miyabi.cli_options import plainly
 from miyabi.errors import TargetError
 from miyabi.explanation import Case, case_json, concerns, explain as parts_of, newest
 from miyabi.fleet_look import FleetLook, look_at
