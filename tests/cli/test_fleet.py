@@ -179,6 +179,8 @@ def test_interrupting_ends_pyinfra_and_says_what_was_left(clone: Clone, mugen: S
     control = clone.fleet.control
     program = f"""
 import signal, subprocess, sys
+
+pytestmark = pytest.mark.slow
 command = [sys.executable, "-m", "miyabi", "recover", "--limit", "mugen"]
 process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 said = []

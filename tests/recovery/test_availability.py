@@ -54,6 +54,7 @@ def test_offline_is_asleep_and_no_failure(ssh_fleet: Fleet, inventory: Path) -> 
     assert "asleep" not in back.output
 
 
+@pytest.mark.slow
 def test_a_host_that_is_always_there_fails_the_run_and_says_since_when(ssh_fleet: Fleet, inventory: Path) -> None:
     assert ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y").code == 0
     ssh_fleet.hosts["mugen"].stop_sshd()
@@ -82,6 +83,7 @@ def test_a_host_that_does_not_let_us_in_is_not_asleep(ssh_fleet: Fleet, inventor
     assert "asleep" not in done.output
 
 
+@pytest.mark.slow
 def test_after_an_absence_agents_get_a_grace(ssh_fleet: Fleet, inventory: Path) -> None:
     pixel = ssh_fleet.hosts["pixel"]
     assert ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y").code == 0

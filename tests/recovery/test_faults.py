@@ -289,6 +289,7 @@ def test_an_agent_that_left_its_shell_is_typed_again(ssh_fleet: Fleet, adopted: 
     assert_no_changes(recover(ssh_fleet, spec))
 
 
+@pytest.mark.slow
 def test_an_agent_that_does_not_stay_in_its_shell_gets_a_pane_of_its_own(
     ssh_fleet: Fleet, adopted: SshHost, spec: Path
 ) -> None:

@@ -18,6 +18,8 @@ from tests.fleet.waiting import wait_until
 from tests.recovery.operating import kill, named_panes
 from tests.recovery.playbook import EAGER, write_spec
 
+pytestmark = pytest.mark.slow
+
 SPEC = {
     "gate": EAGER,
     "sessions": [

@@ -412,6 +412,7 @@ def test_service_daemon_does_nothing(pixel: Ground) -> None:
     repaired(pixel)
 
 
+@pytest.mark.slow
 def test_the_session_that_it_runs_over_is_not_cut(ssh_fleet: Fleet, pixel: Ground) -> None:
     """The control machine comes in through the very listener that hangs from then on."""
     (service_of(pixel) / "down").unlink()

@@ -91,6 +91,7 @@ def test_a_no_op_of_everything_is_one_connection_and_one_execution_and_one_for_s
         assert (connections - before[name][0], executed - before[name][1]) == (1, 2)
 
 
+@pytest.mark.slow
 def test_everything_at_once_is_healed_in_one_run(ssh_fleet: Fleet, inventory: Path) -> None:
     assert ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y").code == 0
     mugen = ssh_fleet.hosts["mugen"]
@@ -113,6 +114,7 @@ def test_everything_at_once_is_healed_in_one_run(ssh_fleet: Fleet, inventory: Pa
     assert "Success" not in again.output.split("--> Results:")[0], again.output
 
 
+@pytest.mark.slow
 def test_upkeep_that_fails_stops_neither_another_host_nor_the_levels(ssh_fleet: Fleet) -> None:
     broken = everything(_free_port()) | {
         "mcp_servers": [{"name": "weak", "start": "exit 3", "match": "no such server"}],
@@ -137,6 +139,7 @@ def test_upkeep_that_fails_stops_neither_another_host_nor_the_levels(ssh_fleet: 
         wait_until(lambda host=host: set(named_panes(host.tmux)) == {"kaede"})  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_l3_starts_a_server_that_upkeep_could_not_start(ssh_fleet: Fleet) -> None:
     start = "tmux has-session -t =small && exec sleep 4343"
     spec = {"sessions": SESSIONS, "mcp_servers": [{"name": "late", "start": start, "match": "sleep 4343"}]}
