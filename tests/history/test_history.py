@@ -340,9 +340,12 @@ def test_the_newest_are_told_and_nothing_of_months_ago(ground: Ground) -> None:
         history.write([make(Observation, old), make(Decided, old), make(Decided, NOW, run="other", target="work")])
         history.write([make(Observation, at, run=f"r{at}") for at in times])
         history.write([make(Decided, at, run=f"r{at}") for at in times])
-        found = history.target_histories("mugen", [KAEDE, "work"], NOW)
+        found = history.target_histories("mugen", [KAEDE, "work"], max(times))
+        then = history.target_histories("mugen", [KAEDE], NOW)
     assert [at for at, _ in found[KAEDE].sightings] == times[-NEWEST:]
     assert [each.at for each in found[KAEDE].tries] == times[-NEWEST:]
+    # What seems to lie ahead was tried, at the latest, when it was first looked at with the right clock.
+    assert {each.at for each in then[KAEDE].tries} == {NOW - HOUR}
     assert [each.at for each in found["work"].tries] == [NOW]
 
 
