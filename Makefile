@@ -5,8 +5,9 @@ CHECKED := $(PACKAGES) tests benchmarks config.py
 BIN := .venv/bin
 # The documented commands are run as a user would type them, with the environment's programs first on PATH.
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
-# As many workers as processors, the idle one takes from the busy one. More options for pytest: make test PYTEST="-k fleet"
+# One worker more than processors, as most tests wait; the idle one takes from the busy one. More options for pytest: make test PYTEST="-k fleet"
 PYTEST ?=
+WORKERS ?= $(shell expr 1 + `getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1`)
 # make bench BENCH=--quick
 BENCH ?=
 # make demo DEMO=--plain
@@ -27,10 +28,10 @@ demo: setup programs-to-demo ## a sandbox fleet on loopback: broken, recovered, 
 	$(WITH_VENV) miyabi sandbox demo $(DEMO)
 
 test: check bytecode programs-to-test ## check, then every test but the slow ones
-	$(WITH_VENV) python -m pytest -n auto --dist worksteal -m "not slow" $(PYTEST)
+	$(WITH_VENV) python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST)
 
 slow: bytecode .venv/dev.stamp programs-to-test ## the slow tests: months, storms, every fault at once
-	$(WITH_VENV) python -m pytest -n auto --dist worksteal -m slow $(PYTEST)
+	$(WITH_VENV) python -m pytest -n $(WORKERS) --dist worksteal -m slow $(PYTEST)
 
 check: .venv/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/ruff check $(CHECKED)

@@ -12,6 +12,8 @@ from tests.fleet.control import Fleet
 from tests.fleet.sshd import SshHost
 from tests.recovery.operating import kill, named_panes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clone(ssh_fleet: Fleet) -> Clone:
@@ -179,8 +181,6 @@ def test_interrupting_ends_pyinfra_and_says_what_was_left(clone: Clone, mugen: S
     control = clone.fleet.control
     program = f"""
 import signal, subprocess, sys
-
-pytestmark = pytest.mark.slow
 command = [sys.executable, "-m", "miyabi", "recover", "--limit", "mugen"]
 process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 said = []
