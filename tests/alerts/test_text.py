@@ -149,7 +149,7 @@ def test_the_page_shows_what_it_looks_like() -> None:
     page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
     verdict = replace(
         wrong(cause="permission", summary="exited with status 1 again, 1 s after each start"),
-        evidence="Error: EACCES: permission denied, open '/srv/work/.lock'",
+        evidence="Error: EACCES: permission denied, open '/srv/project/.lock'",
         tried=("L1_PANE respawned: exited again", "L2_SESSION rebuilt: exited again"),
         held=Decision(allowed=False, rule="limit", reason="5 restarts within an hour", again_at=NOW + 3600),
     )

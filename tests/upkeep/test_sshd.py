@@ -350,7 +350,7 @@ def test_a_service_that_runs_and_refuses(pixel: Ground) -> None:
     (service / "down").unlink()
     supervise(pixel)
     wait_until(lambda: not broken.exists() and session.exists(), what="the service")
-    assert status(pixel).startswith("run: ")
+    wait_until(lambda: status(pixel).startswith("run: "), what="runsv's word that it runs, which comes after the start")
     repaired(pixel)
     assert processes.alive(int(session.read_text()))
 
