@@ -19,6 +19,7 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from typing_extensions import override
 
+from miyabi.tmux_listing import version_key
 from operations import converge
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
@@ -93,6 +94,17 @@ def kill(tmux: TmuxServer, pane: str) -> None:
     """Kill the process of a managed pane, and wait until tmux knows."""
     os.kill(named_panes(tmux)[pane][1], signal.SIGKILL)
     wait_until(lambda: pane not in named_panes(tmux), what="the pane's death")
+    wait_until(lambda: _is_told(tmux, pane), what="tmux's word of how it died")
+
+
+def _is_told(tmux: TmuxServer, pane: str) -> bool:
+    """Whether tmux tells how a pane died; Debian's may notice it only when another child of its ends."""
+    if (version_key(tmux.run("-V").removeprefix("tmux ")) or (9,)) < (3, 3):
+        return True
+    tmux.run("run-shell", ":")
+    ends = ("-F", "P #{@miyabi_pane} #{pane_dead_signal}#{pane_dead_status}")
+    dead = tmux.run("list-panes", "-a", "-f", "#{pane_dead}", *ends, check=False).splitlines()
+    return f"P {pane} " not in [f"{line.rstrip()} " for line in dead]
 
 
 def layout_of(tmux: TmuxServer, window: str = "=main:0") -> str:
