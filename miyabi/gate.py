@@ -10,6 +10,7 @@ from miyabi.gate_holds import Case, Hold
 from miyabi.gate_past import Past, read_past
 from miyabi.gate_rules import Rules
 from miyabi.gate_types import (
+    ACTING,
     ALLOWED,
     Decision,
     Does,
@@ -23,6 +24,7 @@ from miyabi.gate_types import (
 from miyabi.levels import Level
 
 __all__ = [
+    "ACTING",
     "ALLOWED",
     "RULES",
     "Decision",
@@ -40,8 +42,7 @@ __all__ = [
 ]
 
 _QUIET: frozenset[Does] = frozenset({"adopt", "tidy"})
-_ACTING: frozenset[Does] = frozenset({"restore", "interrupt", "reboot"})
-_ALL = _QUIET | _ACTING
+_ALL = _QUIET | ACTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,19 @@ RULES = (
     Rule("emergency-stop", _ALL, holds.emergency_stop),
     Rule("pause", _ALL, holds.pause),
     Rule("unknown", _ALL, holds.unknown),
-    Rule("evidence", _ACTING, holds.evidence),
-    Rule("settling", _ACTING, holds.settling),
-    Rule("confirm", _ACTING, holds.confirm),
-    Rule("presence", _ACTING, holds.presence),
-    Rule("draft", _ACTING, holds.draft),
-    Rule("lease", _ACTING, holds.lease),
-    Rule("breaker", _ACTING, holds.breaker),
-    Rule("flapping", _ACTING, holds.flapping),
-    Rule("limit", _ACTING, holds.limit),
-    Rule("tries", _ACTING, holds.tries),
-    Rule("backoff", _ACTING, holds.backoff),
-    Rule("storm", _ACTING, holds.storm),
-    Rule("max-unavailable", _ACTING, holds.max_unavailable),
+    Rule("evidence", ACTING, holds.evidence),
+    Rule("settling", ACTING, holds.settling),
+    Rule("confirm", ACTING, holds.confirm),
+    Rule("presence", ACTING, holds.presence),
+    Rule("draft", ACTING, holds.draft),
+    Rule("lease", ACTING, holds.lease),
+    Rule("breaker", ACTING, holds.breaker),
+    Rule("flapping", ACTING, holds.flapping),
+    Rule("limit", ACTING, holds.limit),
+    Rule("tries", ACTING, holds.tries),
+    Rule("backoff", ACTING, holds.backoff),
+    Rule("storm", ACTING, holds.storm),
+    Rule("max-unavailable", ACTING, holds.max_unavailable),
 )
 
 

@@ -133,15 +133,23 @@ def lease(case: Case) -> Hold:
 
 
 def breaker(case: Case) -> Hold:
-    """A host on which nothing holds is left alone; the climb that is let through is tried to its end."""
-    if case.request.climbing or case.past.let_through:
+    """A host on which nothing holds is left alone, and so is a service that does not answer.
+
+    The climb that is let through is tried to its end.
+    """
+    if case.past.let_through:
         return None
-    failures, opened_at = case.fleet.breakers.get(f"host {case.request.host}", (0, None))
-    stands = Breaker(failures, opened_at, case.rules.breaker_failures, case.rules.breaker_open)
-    again_at = stands.again_at(case.now)
-    if again_at is None:
-        return None
-    return f"{failures} recoveries of its host in a row did not hold", again_at
+    if case.request.service and (again_at := _open_until(case, f"service {case.request.service}")):
+        return f"{case.request.service} has failed several times in a row", again_at
+    if not case.request.climbing and (again_at := _open_until(case, f"host {case.request.host}")):
+        failures, _ = case.fleet.breakers[f"host {case.request.host}"]
+        return f"{failures} recoveries of its host in a row did not hold", again_at
+    return None
+
+
+def _open_until(case: Case, subject: str) -> float | None:
+    failures, opened_at = case.fleet.breakers.get(subject, (0, None))
+    return Breaker(failures, opened_at, case.rules.breaker_failures, case.rules.breaker_open).again_at(case.now)
 
 
 def flapping(case: Case) -> Hold:

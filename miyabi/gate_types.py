@@ -10,8 +10,13 @@ from miyabi.gate_rules import FleetRules
 from miyabi.levels import Level
 
 # tell: a message. adopt: gives things their names. tidy: logs, temporary files, backups, what nobody notices. restore:
-# brings back what is gone. interrupt: ends or restarts something that lives. reboot: L4.
-Does = Literal["tell", "adopt", "tidy", "restore", "interrupt", "reboot"]
+# brings back what is gone. interrupt: ends or restarts something that lives. The others are L4's remedies.
+Does = Literal[
+    "tell", "adopt", "tidy", "restore", "interrupt", "run-command", "start", "reboot", "stop-start", "replace"
+]
+
+# What ends or starts something: it is counted, and held back by what was before.
+ACTING: frozenset[Does] = frozenset({"restore", "interrupt", "run-command", "start", "reboot", "stop-start", "replace"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,7 @@ class Request:
     + last_level: the last level that this recovery may use; None is ``level``
     + cause: of the damage, as ``miyabi.cause`` names it
     + disturbs: whether something that lives on the host is disturbed by it
+    + service: the service without which it cannot be done, as its breaker is called, such as ``ec2``; "" is none
     + unknown: why the state of the target is not known; None when it is
     + climbing: whether a lower level has just acted on it in this run, and did not hold
     + evidence_at: when what speaks against the target was seen; None is just now
@@ -41,6 +47,7 @@ class Request:
     covers: tuple[str, ...] = ()
     cause: str = "unknown"
     disturbs: bool = False
+    service: str = ""
     unknown: str | None = None
     climbing: bool = False
     evidence_at: float | None = None
@@ -52,11 +59,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One earlier try on a target; ``restored`` is None when nobody knows what came of it."""
+    """One earlier try on a target.
+
+    + restored: None when nobody knows what came of it
+    + does: as in ``Request``
+    """
 
     at: float
     level: Level | None = None
     restored: bool | None = None
+    does: str = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ class Fleet:
     + hosts: how many there are
     + disturbed: hosts that something disturbs right now, or did and is not proved to be over
     + leases: who else recovers which host, and until when
-    + breakers: of hosts, by ``host NAME``: failures in a row, and when it opened (None is closed)
+    + breakers: by ``host NAME`` or ``service NAME``: failures in a row, and when it opened (None is closed)
     + stopped_until: an emergency stop of everything
     """
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select
 
-from miyabi.gate import TargetHistory, Try
+from miyabi.gate import ACTING, TargetHistory, Try
 from miyabi.history_tables import TABLES, inserting, record_of, row_of
 from miyabi.levels import Level
 from miyabi.records import (
@@ -32,7 +32,7 @@ LOOK_BACK = 30 * 86400.0
 # The signal of a human who lets a target through.
 RESUME = "resume"
 # What counts as a try: what ends or starts something.
-_TRIES = ("restore", "interrupt", "reboot")
+_TRIES = tuple(sorted(ACTING))
 # A thing that has not got its name yet is not damaged.
 _UNDAMAGED = "unmarked"
 _JUDGED = ("healthy", "drift")
@@ -156,20 +156,20 @@ def _tries(connection: Connection, host: str, targets: Collection[str], now: flo
         .subquery()
     )
     query = (
-        select(decisions.target, decisions.at, decisions.level, decisions.run, outcome)
+        select(decisions.target, decisions.at, decisions.level, decisions.does, decisions.run, outcome)
         .where(decisions.id.in_(select(newest.c.id).where(newest.c.place <= NEWEST)))
         .order_by(decisions.id)
     )
     found: dict[str, list[Try]] = {}
     noticed: dict[str, float | None] = {}
-    for target, at, level, run, came in connection.execute(query).all():
+    for target, at, level, does, run, came in connection.execute(query).all():
         moment = at
         if at > now:
             if run not in noticed:
                 noticed[run] = _first_look_after(connection, host, run, now)
             moment = at if noticed[run] is None else noticed[run]
         restored = None if came is None else came == "restored"
-        found.setdefault(target, []).append(Try(moment, Level.__members__.get(level), restored))
+        found.setdefault(target, []).append(Try(moment, Level.__members__.get(level), restored, does))
     return found
 
 

@@ -17,7 +17,7 @@ from pyinfra.api import FunctionCommand, operation as pyinfra_operation
 from facts.host_spec import host_spec
 from miyabi.climb import held_in_words, is_wish
 from miyabi.errors import MiyabiError
-from miyabi.gate import Decision, Does, Fleet, Pause, Request, TargetHistory, Try, decide
+from miyabi.gate import ACTING, Decision, Does, Fleet, Pause, Request, TargetHistory, Try, decide
 from miyabi.gate_pauses import is_emergency_stop
 from miyabi.gate_rules import Rules
 from miyabi.records import UPKEEP, Decided
@@ -37,21 +37,24 @@ P = ParamSpec("P")
 
 _PASSED = "miyabi_passed"
 
-# What only tells, or gives things their names, needs no memory: it is neither counted nor held back by what was before.
-_COUNTED: frozenset[Does] = frozenset({"restore", "interrupt", "reboot"})
-
 
 def operation(
-    *, is_idempotent: bool = True, idempotent_notice: str | None = None
+    *, is_idempotent: bool = True, idempotent_notice: str | None = None, nests: bool = False
 ) -> Callable[[Callable[P, Generator[PyinfraCommand]]], PyinfraOperation[P]]:
-    """The same as pyinfra's ``operation``, for one that acts only through the gate."""
+    """The same as pyinfra's ``operation``, for one that acts only through the gate.
+
+    + nests: whether it runs whole operations itself, which pyinfra refuses otherwise
+    """
 
     def decorate(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperation[P]:
         @wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand]:
             return _guarded(function(*args, **kwargs), function.__name__)
 
-        return pyinfra_operation(is_idempotent=is_idempotent, idempotent_notice=idempotent_notice)(guarded)
+        decorated = pyinfra_operation(
+            is_idempotent=is_idempotent, idempotent_notice=idempotent_notice, _set_in_op=not nests
+        )
+        return decorated(guarded)
 
     return decorate
 
@@ -88,7 +91,7 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
     if not asked:
         return ()
     memory = memory_of(target.state)
-    counted = [request for request in asked if request.does in _COUNTED]
+    counted = [request for request in asked if request.does in ACTING]
     trouble = None
     try:
         fleet = _fleet(memory, target, counted=bool(counted))
@@ -114,7 +117,7 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
             _write(memory, request, decision)
         if decision.allowed:
             target.connector_data[_PASSED] = True
-            if request.does in _COUNTED:
+            if request.does in ACTING:
                 fleet = replace(fleet, storms=after_try(fleet.storms, memory, request.host, request.target))
     return tuple(decisions)
 
@@ -226,8 +229,8 @@ def _left_to_humans(memory: Memory, target: Host, known: Mapping[str, TargetHist
 def _write(memory: Memory, request: Request, decision: Decision) -> None:
     """Keep what was decided; an allowed try is one from now on, whatever comes of it."""
     level = request.level.name if request.level else UPKEEP
-    if decision.allowed and request.does in _COUNTED:
-        memory.tries.setdefault((request.host, request.target), []).append(Try(now(), request.level))
+    if decision.allowed and request.does in ACTING:
+        memory.tries.setdefault((request.host, request.target), []).append(Try(now(), request.level, does=request.does))
         if request.disturbs:
             memory.disturbed.add(request.host)
     memory.keep(

@@ -51,6 +51,16 @@ CASES: list[tuple[str, dict[str, Any], Fleet, str, float]] = [
     ("breaker closed", {}, _fleet(breakers={"host mugen": (4, None)}), "", 0),
     ("another's breaker", {}, _fleet(breakers={"host pixel": (5, NOW)}), "", 0),
     ("the climb goes on", {"climbing": True}, _fleet(breakers={"host mugen": (5, NOW)}), "", 0),
+    ("its service is broken", {"service": "ec2"}, _fleet(breakers={"service ec2": (5, NOW - 1799)}), "breaker", 1),
+    (
+        "its service is broken while it climbs",
+        {"service": "ec2", "climbing": True},
+        _fleet(breakers={"service ec2": (5, NOW - 1799)}),
+        "breaker",
+        1,
+    ),
+    ("its service may be tried again", {"service": "ec2"}, _fleet(breakers={"service ec2": (5, NOW - 1800)}), "", 0),
+    ("another service is broken", {}, _fleet(breakers={"service ec2": (5, NOW)}), "", 0),
     ("a breaker of the future", {}, _fleet(breakers={"host mugen": (5, NOW + 3600)}), "", 0),
     # Storms.
     ("cooling down", {}, _fleet(storms=(Storm("", _ACTIVE, NOW - 299),)), "storm", 1),

@@ -326,7 +326,7 @@ def test_tries(ground: Ground) -> None:
         found = history.target_histories("mugen", [KAEDE, "sshd"], NOW)
     assert found[KAEDE].tries == (
         Try(1 + NOW, Level.L1, restored=False),
-        Try(3 + NOW, Level.L2, restored=True),
+        Try(3 + NOW, Level.L2, restored=True, does="interrupt"),
         Try(8 + NOW, Level.L1, None),
     )
     assert found["sshd"].tries == (Try(9 + NOW, None, restored=True),)
