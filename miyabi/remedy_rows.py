@@ -92,7 +92,7 @@ def _progress(case: Case) -> str:
     tried = under_way(case)
     if tried is None:
         return ""
-    return f"{NAMES[tried.remedy]} is under way since {lasting(max(0.0, case.now - tried.at))}"
+    return f"{NAMES[tried.remedy]} was begun {lasting(case.now - tried.at)} ago"
 
 
 def _given_time(case: Case) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from miyabi.gate_rules import Rules
+from miyabi.instance_rules import InstanceRules
 from miyabi.levels import DEFAULT_BUDGETS, Level
 
 RestartPolicy = Literal["always", "on-failure", "never"]
@@ -299,6 +300,7 @@ class Spec:
     + availability: whether the host is always there, or comes and goes as a phone does
     + grace: seconds that the first run after an absence waits before it judges agents
     + gate: what holds recoveries back
+    + l4: what may be done to the host's instance
     + maintenance: why the whole host is left alone; None is that it is not
     """
 
@@ -318,4 +320,5 @@ class Spec:
     availability: Literal["always", "intermittent"] = "always"
     grace: float = 10.0
     gate: Rules = field(default_factory=Rules)
+    l4: InstanceRules = field(default_factory=InstanceRules)
     maintenance: str | None = None

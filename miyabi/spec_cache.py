@@ -27,6 +27,7 @@ _ABANDONED_AFTER = 3600.0
 # What a spec is made by and of: when one of them changes, what was kept no longer counts.
 _SOURCES = (
     "gate_rules",
+    "instance_rules",
     "levels",
     "pruning",
     "spec",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from miyabi.instance_rules import InstanceRules
 from miyabi.levels import Level
 from miyabi.spec import Agent, Command, Pane, Recovery, Session, Spec, TmuxServer, Window
 from miyabi.spec_gate_schema import expand_gate
-from miyabi.spec_host_schema import RecoveryModel
+from miyabi.spec_host_schema import InstanceModel, RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
 from miyabi.spec_paths import dotted_pairs, joined, script_line
 from miyabi.spec_schema import (
@@ -44,6 +45,7 @@ def expand_spec(model: SpecModel | WorkspaceModel, *, source: str, digest: str, 
         availability=model.availability,
         grace=model.grace,
         gate=expand_gate(model.gate),
+        l4=_instance_rules(model.l4),
         maintenance=model.maintenance,
         **expand_upkeep(model, base_directory),
     )
@@ -149,3 +151,16 @@ def _recovery(model: RecoveryModel, base_directory: str) -> Recovery:
     budgets = tuple((level, float(getattr(model.budgets, level.name))) for level in Level)
     script = script_line(model.setup_script, base_directory)
     return Recovery(Level[model.max_level], script, model.guardian, budgets)
+
+
+def _instance_rules(model: InstanceModel) -> InstanceRules:
+    return InstanceRules(
+        run_command=model.run_command,
+        start=model.start,
+        reboot=model.reboot,
+        stop_start=model.stop_start,
+        replace=model.replace,
+        launch_template=model.launch_template or "",
+        accept=tuple(dict.fromkeys(model.accept)),
+        self_healing=model.self_healing,
+    )

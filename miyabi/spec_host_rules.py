@@ -125,6 +125,18 @@ def _gate(_: Document, root: Found, __: list[Found]) -> Broken:
             yield confirm.place, f"found seen {seen} above of {of}", "seen in at most as many looks as there are in of"
 
 
+def _replacement(_: Document, root: Found, __: list[Found]) -> Broken:
+    rules = root.child("l4")
+    if rules is not None and _is_true(rules.value.get("replace")) and rules.value.get("launch_template") is None:
+        allowed = "launch_template beside it, from which another instance is launched"
+        yield (*rules.place, "replace"), "found replace without launch_template", allowed
+
+
+def _is_true(value: object) -> bool:
+    """Whether pydantic reads a value as true."""
+    return str(getattr(value, "text", value)).lower() in {"true", "yes", "on", "1", "y", "t"}
+
+
 def _duration(owner: Found, key: str, default: float) -> float | None:
     """The seconds at ``key``; None when they are malformed, which is reported elsewhere."""
     try:
@@ -143,4 +155,5 @@ HOST_RULES: tuple[Callable[[Document, Found, list[Found]], Broken], ...] = (
     _integration_names,
     _one_check,
     _gate,
+    _replacement,
 )

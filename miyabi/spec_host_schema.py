@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from miyabi.spec_gate_schema import GateModel, Maintenance
+from miyabi.instance_rules import Accepted, InstanceRules
+from miyabi.spec_gate_schema import GateModel, Maintenance, Pause
 from miyabi.spec_upkeep_schema import (
     ConfigFileModel,
     IntegrationModel,
@@ -18,7 +19,7 @@ from miyabi.spec_upkeep_schema import (
     TempModel,
     TermuxModel,
 )
-from miyabi.spec_values import Duration, FilledText, Model, SocketName, Text
+from miyabi.spec_values import Duration, FilledText, Model, SocketName, TemplateName, Text
 
 
 class TmuxModel(Model):
@@ -59,6 +60,30 @@ class RecoveryModel(Model):
     """How long each level may take."""
 
 
+_UNTOUCHED = InstanceRules()
+
+
+class InstanceModel(Model):
+    """What may be done to the host's EC2 instance. Without it level L4 only plans and tells."""
+
+    run_command: bool = _UNTOUCHED.run_command
+    """Whether its Systems Manager agent may restart sshd and make room on the disk."""
+    start: bool = _UNTOUCHED.start
+    """Whether it may be started when it is stopped."""
+    reboot: bool = _UNTOUCHED.reboot
+    """Whether it may be rebooted."""
+    stop_start: bool = _UNTOUCHED.stop_start
+    """Whether it may be stopped and started again, which moves it to another machine."""
+    replace: bool = _UNTOUCHED.replace
+    """Whether another one may be launched when it is terminated."""
+    launch_template: TemplateName | None = None
+    """What another one is launched from: a template's name or id, and after a colon its version."""
+    accept: list[Accepted] = []
+    """What a stop may cost."""
+    self_healing: Pause = _UNTOUCHED.self_healing
+    """How long EC2 is given to mend a failure of the machine below the instance."""
+
+
 class HostModel(Model):
     """What a spec says about its host, besides the sessions."""
 
@@ -88,5 +113,7 @@ class HostModel(Model):
     """How far a recovery may go, and whom it tells."""
     gate: GateModel = GateModel()
     """What holds recoveries back."""
+    l4: InstanceModel = InstanceModel()
+    """What may be done to the host's EC2 instance."""
     maintenance: Maintenance = None
     """Why the whole host is left alone: true, or a reason."""

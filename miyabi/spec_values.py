@@ -29,6 +29,7 @@ _FORMAT = re.compile(r"#[({,}#DFHIPSTWh]")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
 _ENDPOINT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", re.ASCII)
 _WEB_ADDRESS = re.compile(r"https?://[!-~]+", re.ASCII)
+_TEMPLATE_NAME = re.compile(r"[A-Za-z0-9()./_-]{3,128}(?::(?:[1-9]\d{0,17}|\$Latest|\$Default))?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _CELL = re.compile(r"\d{1,5}x\d{1,5},\d{1,5},\d{1,5}", re.ASCII)
 
@@ -159,6 +160,13 @@ def header_name(value: str) -> str:
     return value
 
 
+def template_name(value: str) -> str:
+    """Check the name or id of an EC2 launch template, and its version."""
+    if not _TEMPLATE_NAME.fullmatch(value):
+        raise refused("a launch template's name or id, and after a colon its version: a number, $Latest or $Default")
+    return value
+
+
 SessionName = Annotated[Text, AfterValidator(session_name)]
 WindowName = Annotated[Text, AfterValidator(window_name)]
 PaneName = Annotated[Text, AfterValidator(pane_name)]
@@ -167,6 +175,7 @@ SocketName = Annotated[Text, AfterValidator(socket_name)]
 Endpoint = Annotated[Text, AfterValidator(endpoint)]
 WebAddress = Annotated[Text, AfterValidator(web_address)]
 HeaderName = Annotated[Text, AfterValidator(header_name)]
+TemplateName = Annotated[Text, AfterValidator(template_name)]
 
 
 def layout(value: str) -> str:
