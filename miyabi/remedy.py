@@ -31,6 +31,8 @@ __all__ = [
 # The row of what a human has asked for.
 BY_HAND = "by-hand"
 
+_CONSOLE = "if it must be, do it in the EC2 console"
+
 # Where a remedy that a human asks for is not looked at any further.
 _DECIDED_BEFORE = frozenset({"not-asked", "gone", "under-way"})
 
@@ -54,10 +56,10 @@ def chosen(case: Case, remedy: Remedy) -> Advice:
     return Advice(
         verb="tell" if guards else "apply",
         row=BY_HAND,
-        reason=f"asked to {DOES[remedy]}",
+        reason="a human asks for it",
         remedy=remedy,
         against=tuple(words for _, words in guards),
-        next_step=_step_past(guards, remedy) if guards else "",
+        next_step=(_step_past(guards, remedy) or _CONSOLE) if guards else "",
         warnings=warnings_about(case, remedy),
         where=_where(case.instance),
     )

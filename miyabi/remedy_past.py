@@ -36,9 +36,12 @@ def is_used_up(case: Case, remedy: Remedy) -> bool:
 
 
 def half_stopped(case: Case) -> bool:
-    """Whether a stop and start of this incident has come no further than its stop."""
-    last = next((each.remedy for each in reversed(case.tried) if each.remedy in {"stop-start", "start"}), None)
-    return last == "stop-start"
+    """Whether a stop and start of this incident has come no further than its stop: it was not started since."""
+    instance = case.instance
+    last = next((each for each in reversed(case.tried) if each.remedy in {"stop-start", "start"}), None)
+    if instance is None or instance.power != "stopped" or instance.launched_at is None or last is None:
+        return False
+    return last.remedy == "stop-start" and last.helped is not True and instance.launched_at < last.at
 
 
 def overdue_stop(case: Case) -> bool:

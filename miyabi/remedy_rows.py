@@ -170,6 +170,12 @@ def _healing(case: Case) -> str:
     return f"{_failure('system')(case)}, which EC2 mends itself as a rule"
 
 
+def _closed(case: Case) -> str:
+    failures = [failing(name, check, case.now) for name, check in _checks(case).items() if check.status == "impaired"]
+    seen = "ssh does not answer here, but from inside sshd was seen to answer, so the way there is closed"
+    return "; ".join((seen, *failures))
+
+
 def _is_left(case: Case) -> bool:
     return case.answers and bool(case.left)
 
@@ -205,7 +211,7 @@ ROWS = (
     ),
     Row(
         "half-stopped",
-        lambda case: _power(case) == "stopped" and half_stopped(case),
+        half_stopped,
         lambda _: "it was stopped to be started again, and was not started",
         remedies=("start",),
     ),
@@ -246,6 +252,12 @@ ROWS = (
         lambda case: f"it has no {case.connects_by} address",
         step="give it one, or set another connect in inventory/ec2.yaml",
     ),
+    Row(
+        "way-closed",
+        lambda case: case.answers_inside is True and not case.answers,
+        _closed,
+        step="check its security groups, routes and network ACLs, and the network of this machine",
+    ),
     Row("system-healing", _may_heal, _healing, "wait", until=_heals_until),
     Row("system-impaired", _fails("system"), _failure("system"), remedies=("stop-start",)),
     Row(
@@ -262,12 +274,6 @@ ROWS = (
         _is_left,
         lambda case: f"{plain(case.left)} could not be restored, but it answers and its checks are fine",
         step="ssh {host}",
-    ),
-    Row(
-        "way-closed",
-        lambda case: case.answers_inside is True,
-        lambda _: f"{_FINE}; seen from inside sshd answers, so the way there is closed",
-        step="check its security groups, routes and network ACLs, and the network of this machine",
     ),
     Row(
         "way-in-doubt",
