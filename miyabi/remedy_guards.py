@@ -45,7 +45,9 @@ class Guard:
 
 def _power(_: Case, instance: Instance, remedy: Remedy) -> str:
     needed = _NEEDED[remedy]
-    return "" if instance.power == needed else f"it is {instance.power}, not {needed}"
+    if instance.power == "shutting-down" and remedy == "replace":
+        return "it is not terminated yet"
+    return "" if instance.power == needed else f"it is {instance.power.replace('-', ' ')}, not {needed}"
 
 
 def _agent(_: Case, instance: Instance, __: Remedy) -> str:

@@ -68,7 +68,8 @@ def _state(case: Case) -> str:
     """Such as ``it is stopped (User initiated)``."""
     instance = case.instance
     reason = "" if instance is None else plain(instance.reason)
-    return f"it is {_power(case)}{f' ({reason})' if reason else ''}"
+    power = "" if instance is None else instance.power.replace("-", " ")
+    return f"it is {power}{f' ({reason})' if reason else ''}"
 
 
 def _address(case: Case) -> str:

@@ -23,7 +23,7 @@ NAMES: dict[Remedy, str] = {
     "start": "a start",
     "reboot": "a reboot",
     "stop-start": "a stop and start",
-    "replace": "a new instance",
+    "replace": "the launch of another one",
 }
 
 EVENTS = {
