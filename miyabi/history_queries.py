@@ -21,6 +21,7 @@ from miyabi.records import (
     RunStarted,
     Signalled,
 )
+from miyabi.subjects import INSTANCE
 
 R = TypeVar("R", bound=Record)
 
@@ -36,6 +37,8 @@ _TRIES = tuple(sorted(ACTING))
 # A thing that has not got its name yet is not damaged.
 _UNDAMAGED = "unmarked"
 _JUDGED = ("healthy", "drift")
+# That a host is not reached says nothing of what is on it, but something of the instance that it is.
+_OF_INSTANCE = (*_JUDGED, "unreachable")
 # More names than this are not put into a question.
 _MANY = 500
 
@@ -65,13 +68,17 @@ def target_histories(
 
     + subjects: whether they are upkeep subjects
     """
-    looks = _looks(connection, host, now, subjects=subjects)
-    damaged = _damaged(connection, host, {run for run, _ in looks}, targets)
+    seen = TABLES[Observation].c
+    judged = (seen.health.in_(_JUDGED), seen.upkeep if subjects else seen.fleet)
+    common = _looks(connection, host, now, *judged)
+    own = {INSTANCE: _looks(connection, host, now, seen.health.in_(_OF_INSTANCE))} if INSTANCE in targets else {}
+    damaged = _damaged(connection, host, {run for looks in (common, *own.values()) for run, _ in looks}, targets)
     tries = _tries(connection, host, targets, now)
     resumed = _resumed(connection, host, now)
     found = {}
     for target in targets:
         scopes = _scopes(target, subjects=subjects)
+        looks = own.get(target, common) if subjects else common
         sightings = tuple((at, any((run, scope) in damaged for scope in scopes)) for run, at in looks)
         # What was let through last for the fleet, the host, or anything that the target is in.
         resumed_at = next((at for named, at in resumed if named in {"", *scopes}), None)
@@ -79,17 +86,12 @@ def target_histories(
     return found
 
 
-def _looks(connection: Connection, host: str, now: float, *, subjects: bool) -> Sequence[tuple[str, float]]:
+def _looks(connection: Connection, host: str, now: float, *judged: ColumnElement[bool]) -> Sequence[tuple[str, float]]:
     """The runs that judged a host, and when they looked; oldest first."""
     seen = TABLES[Observation].c
     query = (
         select(seen.run, seen.at)
-        .where(
-            seen.host == host,
-            seen.health.in_(_JUDGED),
-            seen.upkeep if subjects else seen.fleet,
-            seen.at > now - LOOK_BACK,
-        )
+        .where(seen.host == host, *judged, seen.at > now - LOOK_BACK)
         .order_by(seen.id.desc())
         .limit(NEWEST)
     )
@@ -134,6 +136,8 @@ def _tries(connection: Connection, host: str, targets: Collection[str], now: flo
             recoveries.host == decisions.host,
             recoveries.target == decisions.target,
             recoveries.level == decisions.level,
+            # Of the remedies that L4 tries one after the other each has an outcome of its own.
+            or_(decisions.level != Level.L4.name, recoveries.does == decisions.does),
         )
         .order_by(recoveries.id.desc())
         .limit(1)

@@ -1,11 +1,14 @@
-"""The subjects of upkeep, by how they are written. Pure."""
+"""The subjects of upkeep and of L4, by how they are written. Pure."""
 
 from __future__ import annotations
 
-_ALONE = frozenset({"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification"})
+# The EC2 instance that a host is.
+INSTANCE = "instance"
+
+_ALONE = frozenset({"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification", INSTANCE})
 _NAMED = ("server ", "log ", "temp ", "config ", "integration ", "network ")
 
 
 def is_subject(target: str) -> bool:
-    """Whether a target is a subject of upkeep such as ``server mcp``, and nothing of the tmux fleet."""
+    """Whether a target is a subject such as ``server mcp``, and nothing of the tmux fleet."""
     return target in _ALONE or target.startswith(_NAMED)

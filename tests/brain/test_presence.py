@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from miyabi.presence import Presence, note_absent, note_reached, remembered
+from miyabi.presence import Presence, note_absent, note_boot, note_reached, remembered
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_any_name_stays_in_the_folder(folder: Path, name: str) -> None:
     assert remembered(name) == Presence(1, None)
 
 
-@pytest.mark.parametrize("content", ["", "soon", "1", "1 2 3", "x y"])
+@pytest.mark.parametrize("content", ["", "soon", "1", "x y"])
 def test_a_note_that_cannot_be_read_is_none(folder: Path, content: str) -> None:
     note_reached("pixel", 1)
     [note] = folder.iterdir()
@@ -48,3 +48,14 @@ def test_a_folder_that_cannot_be_written_costs_only_the_memory(folder: Path) -> 
     (folder.parent).write_text("")
     assert note_reached("pixel", 1) == Presence()
     assert remembered("pixel") == Presence()
+
+
+def test_a_boot_is_remembered_while_its_host_comes_and_goes() -> None:
+    note_boot("mugen", "6f1c1f52")
+    assert remembered("mugen") == Presence(boot="6f1c1f52")
+    note_reached("mugen", 100)
+    note_absent("mugen", 200)
+    note_boot("mugen", "a9b7")
+    assert remembered("mugen") == Presence(100, 200, "a9b7")
+    note_boot("mugen", "two\nlines")
+    assert remembered("mugen").boot == "a9b7"

@@ -332,6 +332,40 @@ def test_tries(ground: Ground) -> None:
     assert found["sshd"].tries == (Try(9 + NOW, None, restored=True),)
 
 
+def test_each_remedy_of_an_instance_has_its_own_outcome(ground: Ground) -> None:
+    """A run that was ended while the second was under way has learnt nothing of it from the first."""
+    tried = {"level": "L4", "target": "instance", "run": "a"}
+    with ground.open() as history:
+        history.write(
+            [
+                make(Decided, 1 + NOW, does="reboot", **tried),
+                make(Recovered, 2 + NOW, does="reboot", outcome="failed", **tried),
+                make(Decided, 3 + NOW, does="stop-start", climbing=True, **tried),
+            ]
+        )
+        found = history.target_histories("mugen", ["instance"], NOW)
+    assert found["instance"].tries == (
+        Try(1 + NOW, Level.L4, restored=False, does="reboot"),
+        Try(3 + NOW, Level.L4, restored=None, does="stop-start"),
+    )
+
+
+def test_an_instance_was_looked_at_when_its_host_was_not_reached(ground: Ground) -> None:
+    with ground.open() as history:
+        history.write(
+            [
+                make(Observation, 1 + NOW, run="a", health="healthy", upkeep=True),
+                make(Observation, 2 + NOW, run="b", health="unreachable"),
+                make(DriftSeen, 2 + NOW, run="b", target="instance"),
+                make(Observation, 3 + NOW, run="c", health="asleep"),
+            ]
+        )
+        found = history.target_histories("mugen", ["instance", "sshd", KAEDE], NOW)
+    assert found["instance"].sightings == ((1 + NOW, False), (2 + NOW, True))
+    assert [at for at, _ in found["sshd"].sightings] == [1 + NOW]
+    assert [at for at, _ in found[KAEDE].sightings] == [1 + NOW]
+
+
 def test_the_newest_are_told_and_nothing_of_months_ago(ground: Ground) -> None:
     """After the clock was set back an hour, the newest still come last."""
     old = NOW - 31 * DAY
