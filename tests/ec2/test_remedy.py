@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import replace
@@ -384,3 +385,47 @@ def test_by_hand_doubt_and_work_hold_it(given: Case, row: str) -> None:
     advice: Advice = chosen(given, "reboot")
     assert advice.row == row
     assert advice.verb in {"tell", "wait"}
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "l4.md").read_text(encoding="utf-8")
+
+
+def described(heading: str) -> dict[str, list[str]]:
+    """The other cells of each row of the table below a heading of docs/l4.md, by the name in its first."""
+    section = PAGE.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    return {cells[0].strip("`"): cells[1:] for cells in rows}
+
+
+def test_the_page_knows_every_row_and_its_remedies() -> None:
+    page = described("The table")
+    assert list(page) == [row.name for row in ROWS]
+    for row in ROWS:
+        named = [word for word in re.findall(r"`([a-z-]+)`", page[row.name][1]) if word in REMEDIES]
+        remedies = list(row.order(case(ONLINE)))
+        assert named[: len(remedies)] == remedies
+        assert bool(named) == bool(remedies)
+        if not remedies:
+            does = {"nothing": "nothing", "wait": "wait", "reconnect": "connect", "tell": "tell"}[row.verb]
+            assert page[row.name][1].startswith(does)
+
+
+def test_the_page_knows_how_long_each_remedy_is_given() -> None:
+    assert {remedy: cells[-1] for remedy, cells in described("The remedies").items()} == {
+        remedy: f"{seconds:g} s" for remedy, seconds in PATIENCE.items()
+    }
+
+
+def test_the_page_shows_a_line_as_it_is() -> None:
+    later = NOW + 15 * HOUR
+    of = instance(computer=Check("impaired", later - 19 * MINUTE))
+    advice = advise(case(of, rules=InstanceRules(), now=later))
+    assert f"    {plan_line(advice, 'cloud-1')}\n" in PAGE
+    assert next_step(advice, "cloud-1") in PAGE
+
+
+@pytest.mark.parametrize("text", re.findall(r"^```json\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE))
+def test_the_policies_are_right(text: str) -> None:
+    for statement in json.loads(text)["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert "Terminate" not in str(statement["Action"])
