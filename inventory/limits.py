@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import click
 from pyinfra import logger
 
+from miyabi import ec2_inventory
 from miyabi.ssh_aliases import Hosts, left_out
 
 
@@ -24,9 +25,13 @@ def refuse_unknown_names(groups: Mapping[str, Hosts]) -> None:
         return
     hosts = [name for group in groups.values() for name, _ in group]
     known = [*groups, *hosts, *left_out, "inventory"]
+    unasked = ec2_inventory.left_out
     for option in ("limit", "exclude"):
         for pattern in context.params.get(option) or ():
             if not any(fnmatchcase(name, pattern) for name in known):
                 there = ", ".join(dict.fromkeys(known))
-                logger.error(f"--> --{option} {pattern}: no such host or group in inventory/; there are {there}")
+                missing = f"; not known: the EC2 instances in {', '.join(unasked)}" if unasked else ""
+                logger.error(
+                    f"--> --{option} {pattern}: no such host or group in inventory/; there are {there}{missing}"
+                )
                 raise SystemExit(1)

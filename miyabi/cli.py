@@ -24,6 +24,7 @@ from miyabi.spec_file import SUFFIXES, known_specs, load_spec, resolve_spec
 _SPECS = Path("inventory") / "specs"
 _FLEET = Path("inventory") / "fleet.yaml"
 _ALERTS = Path("inventory") / "alerts.yaml"
+_EC2 = Path("inventory") / "ec2.yaml"
 
 
 # Commands of their own modules, each imported when it is asked for.
@@ -40,6 +41,7 @@ _COMMANDS: dict[str, str] = {
     "incidents": "miyabi.cli_history",
     "pause": "miyabi.cli_pause",
     "resume": "miyabi.cli_pause",
+    "ec2": "miyabi.cli_ec2",
 }
 
 
@@ -91,8 +93,8 @@ def spec() -> None:
 def check(files: tuple[str, ...]) -> None:
     """Say whether specs are right, and everything that is wrong with them.
 
-    Without FILE every spec in inventory/specs is checked, and inventory/fleet.yaml. Exit code: 0 when all are right, 1
-    when one is not.
+    Without FILE every spec in inventory/specs is checked, and inventory/fleet.yaml, alerts.yaml and ec2.yaml. Exit
+    code: 0 when all are right, 1 when one is not.
     """
     specs = _all_specs()
     paths = list(files) or [str(path) for path in [*specs, *_OTHERS] if path in specs or path.is_file()]
@@ -161,8 +163,14 @@ def _check_alerts() -> str:
     return f"who hears of what: {', '.join(channel.name for channel in rules.channels) or 'nobody'}"
 
 
+def _check_ec2() -> str:
+    from miyabi.ec2_file import read_ec2_file  # noqa: PLC0415 - see the module's docstring
+
+    return f"EC2 instances in {', '.join(read_ec2_file(_EC2).regions) or 'no region'}"
+
+
 # The files of the inventory that are no specs: how each is checked, and what it holds.
-_OTHERS: dict[Path, Callable[[], str]] = {_FLEET: _check_fleet, _ALERTS: _check_alerts}
+_OTHERS: dict[Path, Callable[[], str]] = {_FLEET: _check_fleet, _ALERTS: _check_alerts, _EC2: _check_ec2}
 
 
 def _all_specs() -> list[Path]:
