@@ -7,6 +7,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -385,6 +386,44 @@ def test_by_hand_doubt_and_work_hold_it(given: Case, row: str) -> None:
     advice: Advice = chosen(given, "reboot")
     assert advice.row == row
     assert advice.verb in {"tell", "wait"}
+
+
+def test_of_two_that_are_under_way_the_longer_is_waited_for() -> None:
+    both = tried("run-command", 10, None) + tried("stop-start", 20, None)
+    assert advise(case(IMPAIRED, tried=both)).until == NOW - 20 + PATIENCE["stop-start"]
+    assert advise(case(IMPAIRED, tried=both[::-1])).until == NOW - 20 + PATIENCE["stop-start"]
+
+
+def test_a_stop_is_stuck_as_soon_as_it_had_its_time() -> None:
+    stopping = instance(power="stopping")
+    assert advise(case(stopping, tried=tried("stop-start", PATIENCE["stop-start"], None))).row == "stuck"
+    assert advise(case(stopping, tried=tried("stop-start", PATIENCE["stop-start"] - 1, False))).row == "changing"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"address": "203.0.113.9"}, {"of": instance(public_address="")}, {"answers_inside": True}]
+)
+def test_where_ssh_answers_the_way_there_does_not_matter(changes: dict[str, Any]) -> None:
+    assert advise(case(answers=True, left="work", **changes)).row == "left"
+
+
+def test_where_nobody_knows_what_was_tried_there_is_no_other_address() -> None:
+    assert advise(case(address="")).row == "ssh-dead"
+
+
+def test_the_check_says_itself_since_when_it_fails() -> None:
+    heals = advise(case(instance(system=Check("impaired", NOW - 100)), began=NOW - HOUR))
+    assert heals.until == NOW - 100 + EVERYTHING.self_healing
+
+
+def test_a_group_is_told_of_only_where_something_is_done() -> None:
+    assert advise(case(instance(autoscaling_group="web"), answers=True)).warnings == ()
+
+
+def test_an_early_stop_is_offered_of_one_that_does_not_run_yet() -> None:
+    advice = advise(case(instance(power="pending", launched_at=NOW, events=(event("instance-stop", HOUR),))))
+    (warning,) = advice.warnings
+    assert warning.endswith("--data remedy=stop-start")
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "l4.md").read_text(encoding="utf-8")
