@@ -65,7 +65,8 @@ def hosts_of(path: Path, others: Collection[str] | None = None, *, say: Say | No
     ways = Ways.of(settings, tell)
     groups: dict[str, Hosts] = {GROUP: []}
     for member in fleet.members:
-        host = (member.name, ways.data(member, ring))
+        # By the file L4 finds out how the instance is reached by then.
+        host = (member.name, ways.data(member, ring) | {"ec2_file": str(path.absolute())})
         for group in (GROUP, *dict.fromkeys(member.groups)):
             groups.setdefault(group, []).append(host)
     return groups
@@ -99,8 +100,7 @@ def known_fleet(
             tell(_trouble(each, now))
     members = membership((each for region in known.values() for each in region.instances), settings, others)
     for note in members.notes:
-        if note:
-            tell(note)
+        tell(note)
     return FleetOfEc2(settings, members.members, tuple(known.values()))
 
 
