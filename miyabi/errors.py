@@ -9,12 +9,14 @@ MiyabiError
 ├── RunError         a run of pyinfra failed: on which host, and what it said
 ├── HistoryError     the history cannot be opened, read or written: why, and what to do
 ├── PauseError       the pauses cannot be read or changed: why, and what to do
+├── Ec2Error         EC2 could not be asked, or did not do it: in which region, why, and what to do
 └── ParseError       a section of a probe is not what its parser expects: the state is unknown
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from typing_extensions import override
 
@@ -84,6 +86,23 @@ class HistoryError(MiyabiError):
 
 class PauseError(MiyabiError):
     """The pauses that people have set cannot be read or changed."""
+
+
+# credentials: none, expired or wrong. limit: there is no room for it, in EC2 or in the account. refused: not in the
+# state that the instance is in. fault: EC2's own trouble. request: anything else, which asking again would not change.
+Ec2Trouble = Literal["credentials", "denied", "throttled", "unreachable", "fault", "limit", "refused", "request"]
+
+
+class Ec2Error(MiyabiError):
+    """EC2 could not be asked, or did not do what it was asked for.
+
+    + kind: whose trouble it is
+    + message: one line: the region, what is wrong, and what to do
+    """
+
+    def __init__(self, kind: Ec2Trouble, message: str) -> None:
+        self.kind: Ec2Trouble = kind
+        super().__init__(message)
 
 
 class ParseError(MiyabiError):

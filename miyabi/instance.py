@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from miyabi.state import Observed
+
 Power = Literal["pending", "running", "shutting-down", "terminated", "stopping", "stopped"]
 # The last two tell nothing: an instance whose check says so may be well or not.
 Status = Literal["ok", "impaired", "not-applicable", "initializing", "insufficient-data"]
@@ -14,7 +16,7 @@ UNKNOWN_STATUS = frozenset({"initializing", "insufficient-data"})
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Observed):
     """One of the checks that EC2 makes of an instance.
 
     + since: when it began to fail, in seconds since the epoch; None is that it does not, or EC2 does not say
@@ -25,7 +27,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduledEvent:
+class ScheduledEvent(Observed):
     """What EC2 is going to do to an instance; one that is over, or called off, is none.
 
     + code: ``instance-retirement``, ``instance-stop``, ``instance-reboot``, ``system-reboot``, ``system-maintenance``
@@ -39,7 +41,7 @@ class ScheduledEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
+class Instance(Observed):
     """One instance. What is None was not asked for, or could not be told.
 
     + system, computer, volumes: the checks of the machine below it, of the instance itself, of its attached EBS volumes
@@ -50,7 +52,7 @@ class Instance:
     + root_device: ``ebs`` or ``instance-store``
     + has_instance_store: whether it has volumes that are erased when it stops
     + stop_protected, termination_protected: whether EC2 refuses to stop or to terminate it
-    + agent: what Systems Manager says of its agent: ``Online``, ``ConnectionLost``, ``Inactive``; "" is that it has none
+    + agent: what Systems Manager says of its agent: ``Online``, ``ConnectionLost``, ``Inactive``; "" is none
     """
 
     instance_id: str
