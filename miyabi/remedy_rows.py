@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from miyabi.instance import UNKNOWN_STATUS, Check, Power, ScheduledEvent
 from miyabi.instance_rules import Remedy
@@ -81,12 +82,27 @@ def _address(case: Case) -> str:
 
 
 def _is_elsewhere(case: Case) -> bool:
-    found = _address(case)
-    return not case.answers and bool(found) and bool(case.address) and found != case.address
+    return not case.answers and bool(_address(case)) and _is_address(case.address) and not _is_its_own(case)
 
 
 def _has_no_address(case: Case) -> bool:
-    return not case.answers and case.connects_by != "ssm" and not _address(case)
+    return not case.answers and case.connects_by != "ssm" and not _address(case) and not _is_its_own(case)
+
+
+def _is_its_own(case: Case) -> bool:
+    """Whether ssh was tried at one of the addresses that it has: an inventory may name another than it is said to."""
+    instance = case.instance
+    own = set() if instance is None else {instance.public_address, instance.private_address} - {""}
+    return case.address in own
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an address and no name, of which nobody knows here where it leads."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _progress(case: Case) -> str:

@@ -256,10 +256,15 @@ def test_a_retirement_is_no_work_that_is_waited_for() -> None:
     assert advise(case(of)).row == "computer-impaired"
 
 
-@pytest.mark.parametrize("connects_by", ["public", "private"])
-def test_the_address_that_is_connected_to_counts(connects_by: str) -> None:
-    other = "10.0.0.1" if connects_by == "public" else "203.0.113.1"
-    assert advise(case(connects_by=connects_by, address=other)).row == "another-address"
+@pytest.mark.parametrize("address", ["10.0.0.1", "203.0.113.1", "", "cloud-1.example"])
+@pytest.mark.parametrize("connects_by", ["public", "private", "ssm"])
+def test_one_of_its_own_addresses_or_a_name_is_no_other_address(connects_by: str, address: str) -> None:
+    assert advise(case(connects_by=connects_by, address=address)).row == "ssh-dead"
+
+
+def test_without_a_public_address_the_private_one_may_have_been_tried() -> None:
+    assert advise(case(instance(public_address=""), address="10.0.0.1")).row == "ssh-dead"
+    assert advise(case(instance(public_address=""), address="203.0.113.1")).row == "no-address"
 
 
 def test_through_systems_manager_no_address_matters() -> None:
@@ -405,10 +410,6 @@ def test_a_stop_is_stuck_as_soon_as_it_had_its_time() -> None:
 )
 def test_where_ssh_answers_the_way_there_does_not_matter(changes: dict[str, Any]) -> None:
     assert advise(case(answers=True, left="work", **changes)).row == "left"
-
-
-def test_where_nobody_knows_what_was_tried_there_is_no_other_address() -> None:
-    assert advise(case(address="")).row == "ssh-dead"
 
 
 def test_the_check_says_itself_since_when_it_fails() -> None:
