@@ -27,6 +27,9 @@ from miyabi.words import age, clock_time
 # The regions whose instances are left out of this run, because EC2 has never said what there is.
 left_out: list[str] = []
 
+# The instances of the fleet as this run knows them, by id.
+last_known: dict[str, Instance] = {}
+
 # Consoles that are looked into at once.
 _AT_ONCE = 8
 _QUOTED = ('"', "'")
@@ -64,6 +67,7 @@ def hosts_of(path: Path, others: Collection[str] | None = None, *, say: Say | No
     ring = _learned(fleet, now, tell)
     ways = Ways.of(settings, tell)
     groups: dict[str, Hosts] = {GROUP: []}
+    last_known.update({member.instance.instance_id: member.instance for member in fleet.members})
     for member in fleet.members:
         # By the file L4 finds out how the instance is reached by then.
         host = (member.name, ways.data(member, ring) | {"ec2_file": str(path.absolute())})
