@@ -32,9 +32,18 @@ def _refuse_unknown_inventory(name: str, data: tuple[str, ...]) -> None:
         raise SystemExit(1)
 
 
-if ctx_state.isset():
-    watch_absences(ctx_state.get())
+# What brings back instances that are not reached: any other run leaves them out, as it does other hosts.
+_REVIVING = {Path(__file__).resolve().parent / "deploys" / name for name in ("recover.py", "l4_infrastructure.py")}
+
+
+def _revives(operations: tuple[str, ...]) -> bool:
+    """Whether all that the run does is what takes a host that is not reached for one that may come back."""
+    return bool(operations) and all(Path(each).resolve() in _REVIVING for each in operations)
+
 
 _context = click.get_current_context(silent=True)
+if ctx_state.isset():
+    watch_absences(ctx_state.get(), revives=_context is not None and _revives(_context.params.get("operations") or ()))
+
 if _context is not None and _context.params.get("inventory"):
     _refuse_unknown_inventory(_context.params["inventory"], _context.params.get("data") or ())

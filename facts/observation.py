@@ -132,6 +132,11 @@ def forget(host: Host, *subjects: str) -> None:
             del answers[script]
 
 
+def forget_everything(host: Host) -> None:
+    """Let the next ``ask`` of ``host`` look at all anew: it was started anew."""
+    host.connector_data.pop(_MEMORY, None)
+
+
 def _memory(host: Host) -> _Memory:
     stage = host.state.current_stage
     memory = host.connector_data.get(_MEMORY)

@@ -63,7 +63,7 @@ TABLE: tuple[_Row, ...] = (
     ("held", _always, None),
     ("not-restored", lambda seen: seen.whole_host or seen.level in {"L3", "L4"}, "CRITICAL"),
     ("not-restored", _always, "HIGH"),
-    ("unreachable", lambda seen: seen.seconds >= LONG_UNREACHABLE, "CRITICAL"),
+    ("unreachable", lambda seen: seen.level == "L4" or seen.seconds >= LONG_UNREACHABLE, "CRITICAL"),
     ("unreachable", _always, "HIGH"),
     ("unknown", lambda seen: seen.looks >= UNKNOWN_LOOKS, "MEDIUM"),
     ("unknown", _always, None),

@@ -1,8 +1,9 @@
-"""Hosts that come and go: a phone or a laptop that is offline is asleep, and a host that is always there has failed."""
+"""Hosts that are not there: a phone that is offline is asleep, an EC2 instance waits for L4, any other has failed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ _ASLEEP = "miyabi_asleep"
 _ABSENCE = "miyabi_absence"
 _ABSENT_FOR = "miyabi_absent_for"
 _RETURNED = "miyabi_returned"
+_DOWN = "miyabi_down"
 
 # What pyinfra says of a host that is not there. One that is there and does not let us in, or has another key, is no
 # absence.
@@ -53,8 +55,39 @@ def returned_at(host: Host) -> float | None:
     return moment
 
 
+def is_instance(host: Host) -> bool:
+    """Whether ``host`` is an EC2 instance, which L4 can ask for and bring back."""
+    return bool(host.data.get("instance_id") and host.data.get("region"))
+
+
+def down(host: Host) -> str | None:
+    """Why ``host``, an instance that L4 looks after, is not reached, in pyinfra's words; None when it is."""
+    words: str | None = host.connector_data.get(_DOWN)
+    return words
+
+
+def is_there_and_refuses(words: str) -> bool:
+    """Whether what pyinfra said of a connection means that somebody is there, who does not let us in or is another."""
+    return not words.startswith(_ABSENT)
+
+
+def come_back(host: Host) -> None:
+    """Take ``host``, which this run had missed, for reached from now on."""
+    for each in (_DOWN, _ABSENCE, _ABSENT_FOR, _ASLEEP):
+        host.connector_data.pop(each, None)
+    host.connected = True
+    host.log_styled("Connected", fg="green")
+    host.state.trigger_callbacks("host_connect", host)
+
+
+@dataclass(slots=True)
 class _Absences(BaseStateCallback):
-    """Remembers which hosts were reached, and says since when the others were not."""
+    """Remembers which hosts were reached, and says since when the others were not.
+
+    + revives: whether L4 looks after instances in this run
+    """
+
+    revives: bool = False
 
     @override
     def host_connect(self, state: State, host: Host) -> None:  # type: ignore[override]
@@ -76,8 +109,16 @@ class _Absences(BaseStateCallback):
         if _may_be_absent(host) and str(error).startswith(_ABSENT):
             host.connector_data[_ASLEEP] = f"asleep, {words}; nothing is done to it"
             logger.info(f"{host.print_prefix}{host.connector_data[_ASLEEP]}")
+        elif self.revives and is_instance(host):
+            host.connector_data[_DOWN] = str(error)
+            logger.warning(f"{host.print_prefix}{words}; L4 will look at its instance")
         else:
             logger.error(f"{host.print_prefix}{words}")
+            from miyabi.ec2_hosts import why_unreached  # noqa: PLC0415 - whoever is reached does not pay for it
+
+            why = why_unreached(host.name, host.data.dict(), str(error))
+            if why is not None:
+                logger.error(f"{host.print_prefix}{why}")
 
 
 def since(presence: Presence) -> str:
@@ -98,24 +139,29 @@ def _may_be_absent(host: Host) -> bool:
         return False
 
 
-def watch_absences(state: State) -> None:
+def watch_absences(state: State, *, revives: bool = False) -> None:
     """Let hosts of ``state`` be asleep. To be called before pyinfra initialises it, as config.py does.
 
+    + revives: whether the run's deploys bring back instances that are not reached: then they take part in it
+
     pyinfra fails the hosts that it does not reach, and ends with an error when none is left: one that is asleep is
-    taken out of both.
+    taken out of both, and so is an instance that L4 looks after.
     """
     initialise: Callable[..., Any] = state.init
     fail: Callable[..., Any] = state.fail_hosts
 
     def init(*arguments: Any, **options: Any) -> None:
         initialise(*arguments, **options)
-        state.add_callback_handler(_Absences())
+        state.add_callback_handler(_Absences(revives))
 
     def fail_unreached(hosts: set[Host], activated_count: int | None = None) -> None:
         # From then on hosts fail in pyinfra's own way.
         state.fail_hosts = fail  # type: ignore[method-assign]
+        for host in hosts:
+            if down(host) is not None:
+                state.activate_host(host)
         try:
-            fail({host for host in hosts if asleep(host) is None}, activated_count)
+            fail({host for host in hosts if asleep(host) is None and down(host) is None}, activated_count)
         except PyinfraError as error:
             logger.error(f"--> {error}")
             raise SystemExit(1) from None

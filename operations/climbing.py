@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from pyinfra.api import Host
 
 _CLIMB = "miyabi_climb"
+# When a host that has come back may be judged, and what upkeep has found on it.
+SETTLED = "miyabi_settled"
+FINDINGS = "miyabi_upkeep"
+
+
+def begin_anew(target: Host) -> None:
+    """Forget what happened on ``target`` so far, and what was found: it was started anew."""
+    for each in (_CLIMB, SETTLED, FINDINGS):
+        target.connector_data.pop(each, None)
 
 
 def climb_of(target: Host) -> Climb:

@@ -12,6 +12,7 @@ from miyabi.records import RunEnded
 from miyabi.signals import health_ok
 from operations.availability import absence, asleep
 from operations.climbing import climb_of
+from operations.instances import rescue_of
 from operations.memory import Memory, memory_of, now
 from operations.outcome import conclude, conclude_run, ended, keep_attention, outcome_of
 from operations.record import note_absence, note_upkeep, was_observed
@@ -56,7 +57,8 @@ def _close_host(host: Host) -> None:
     climb = climb_of(host)
     missed = absence(host)
     if missed is not None:
-        note_absence(host, "asleep" if asleep(host) else "unreachable", missed)
+        reason = "; ".join(filter(None, (rescue_of(host).outcome, missed)))
+        note_absence(host, "asleep" if asleep(host) else "unreachable", reason)
     else:
         note_upkeep(host)
     conclude(host, climb, fleet=was_observed(host), unknown=climb.unknown)

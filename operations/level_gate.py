@@ -14,13 +14,12 @@ from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.spec import Spec
 from operations.availability import returned_at
+from operations.climbing import SETTLED
 from operations.gate import ask_gate, rules_of
 from operations.memory import memory_of, now
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
-
-_SETTLED = "miyabi_settled"
 
 
 def pass_gate(
@@ -59,9 +58,9 @@ def settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:
     The first look of a run decides: a phone tells its uptime in whole minutes, and would be just up at each look.
     """
     known = host.connector_data
-    if _SETTLED not in known:
-        known[_SETTLED] = _settled_at(host, wanted, seen)
-    return cast("float | None", known[_SETTLED])
+    if SETTLED not in known:
+        known[SETTLED] = _settled_at(host, wanted, seen)
+    return cast("float | None", known[SETTLED])
 
 
 def _settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:

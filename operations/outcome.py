@@ -21,6 +21,7 @@ from miyabi.thresholds import MEASURES, Measured, measure
 from miyabi.verdict import Verdict, case_of, covered
 from operations.climbing import climb_of
 from operations.gate import rules_of
+from operations.instances import rescue_of
 from operations.memory import Memory, alert_rules, memory_of, now
 from operations.record import at_the_end
 from operations.storms import KIND, storms_of
@@ -245,10 +246,13 @@ def _storms(memory: Memory, state: State) -> tuple[Verdict, ...]:
 def _note_breaker(memory: Memory, host: Host, climb: Climb) -> None:
     """A recovery that did not hold brings the host's breaker nearer to opening; one that did closes it."""
     tried = {drift.target for step in climb.steps for drift in step.drifts if drift.kind != "unmarked"}
-    if not tried:
+    remedies = [each for each in rescue_of(host).tried if each.helped is not None]
+    if not tried and not remedies:
         return
     # What the gate held was not tried, and says nothing of what was.
-    left = any(_is_left(drift, tried) for drift in climb.drifts if not is_wish(climb.held.get(drift.target)))
+    left = bool(remedies and not remedies[-1].helped) or any(
+        _is_left(drift, tried) for drift in climb.drifts if not is_wish(climb.held.get(drift.target))
+    )
     subject, rules = f"host {host.name}", rules_of(host)
     failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
     before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)

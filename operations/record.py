@@ -13,6 +13,7 @@ from miyabi.gate import incident_tries
 from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
 from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
+from miyabi.subjects import INSTANCE
 from miyabi.upkeep import DAMAGE, Finding
 from operations.availability import absence
 from operations.gate import rules_of
@@ -167,7 +168,8 @@ def _causes(wrong: Iterable[Finding]) -> dict[str, str]:
 def note_upkeep(host: Host) -> None:
     """Write down what upkeep found on a host, and what came of what it tried."""
     memory = memory_of(host.state)
-    wrong = [each for each in findings(host).values() if each.verdict in DAMAGE]
+    # What L4 did is written down where it was done.
+    wrong = [each for each in findings(host).values() if each.verdict in DAMAGE and each.subject != INSTANCE]
     tried = [each for each in wrong if (host.name, each.subject) in memory.tries]
     known = memory.histories(host.name, [each.subject for each in tried]) if tried else {}
     causes = _causes(wrong) if wrong else {}

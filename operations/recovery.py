@@ -25,13 +25,14 @@ from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from miyabi.state import Host as HostState
 from operations import processes
-from operations.availability import absence, asleep
+from operations.availability import absence, asleep, down
 from operations.bring_up import subject_of
 from operations.climbing import climb_of
 from operations.closing import close
 from operations.converge import converge, look, plan_levels
 from operations.gate import operation
 from operations.guardian import tell_guardian
+from operations.instances import rescue_of
 from operations.level_gate import settled_at
 from operations.memory import memory_of, now
 from operations.outcome import conclude, outcome_of
@@ -215,6 +216,9 @@ def confirm(fleet: bool = True) -> Generator[PyinfraCommand]:  # noqa: FBT001, F
 
 
 def _confirm(wanted: Spec, climb: Climb, *, fleet: bool) -> Generator[PyinfraCommand]:
+    if down(host) is not None:
+        host.noop("it is not reached: L4 has the last word")
+        return
     if fleet:
         look(host, wanted, climb)
     else:
@@ -260,7 +264,8 @@ class _Summary(BaseStateCallback):
 def _outcome(target: Host) -> str:
     """One line about how the run ended for a host."""
     missed = asleep(target) or absence(target)
-    return summary(climb_of(target), findings(target)) if missed is None else missed
+    ended = summary(climb_of(target), findings(target)) if missed is None else missed
+    return "; ".join(filter(None, (rescue_of(target).outcome, ended)))
 
 
 def summarise_at_end() -> None:

@@ -12,6 +12,7 @@ from pyinfra.api import FunctionCommand
 from facts.observation import Unknown, ask, forget
 from facts.probe import Section
 from miyabi.upkeep import Finding, Verdict
+from operations.climbing import FINDINGS
 from operations.refusal import refusal
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FINDINGS = "miyabi_upkeep"
 
 # Seconds between two looks at what is not yet as it should be.
 _POLL = 0.3
@@ -28,7 +28,7 @@ _POLL = 0.3
 
 def findings(host: Host) -> dict[str, Finding]:
     """What upkeep found on ``host`` in this run, by subject; the last word about a subject counts."""
-    return cast("dict[str, Finding]", host.connector_data.setdefault(_FINDINGS, {}))
+    return cast("dict[str, Finding]", host.connector_data.setdefault(FINDINGS, {}))
 
 
 def note(host: Host, subject: str, verdict: Verdict, reason: str) -> None:

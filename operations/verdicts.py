@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from miyabi.climb import Climb, is_wish
 from miyabi.drift import Drift
 from miyabi.gate import Decision, TargetHistory, incident_tries
+from miyabi.levels import Level
 from miyabi.records import Observation
 from miyabi.severity import Circumstances, severity_of
-from miyabi.subjects import is_subject
+from miyabi.subjects import INSTANCE, is_subject
 from miyabi.upkeep import Finding
 from miyabi.verdict import Verdict
 from operations.availability import absence, absent_for, asleep
 from operations.gate import rules_of
+from operations.instances import cause_of_advice, rescue_of, tried_on
 from operations.memory import memory_of, now
 from operations.record import keeps_up, was_observed
 from operations.upkeep import findings
@@ -36,12 +39,11 @@ def verdicts_of(host: Host, climb: Climb, *, unknown: str | None) -> tuple[Verdi
     if asleep(host) is not None:
         return ()
     if (missed := absence(host)) is not None:
-        told = Circumstances(kind="unreachable", seconds=absent_for(host) or 0.0)
-        return (_verdict(host, "", told, missed, cause="host-unreachable"),)
+        return (_of_absent(host, missed),)
     if unknown is not None:
         return (_verdict(host, "", Circumstances(kind="unknown", looks=_unknown_looks(host)), unknown),)
     known = memory_of(host.state).histories(host.name, _asked(host, climb)) if _asked(host, climb) else {}
-    found = (*_of_fleet(host, climb, known), *_of_upkeep(host, known))
+    found = (*_of_instance(host), *_of_fleet(host, climb, known), *_of_upkeep(host, known))
     # What is made on a host for the first time was never broken.
     first = bool(found) and memory_of(host.state).is_new(host.name)
     return tuple(verdict for verdict in found if verdict.kind != "repaired") if first else found
@@ -75,6 +77,35 @@ def _asked(host: Host, climb: Climb) -> list[str]:
         str(drift.target) for step in climb.steps for drift in step.drifts if drift.kind != "unmarked"
     }
     return sorted(fleet | {finding.subject for finding in findings(host).values()})
+
+
+def _of_absent(host: Host, missed: str) -> Verdict:
+    """That a host is not reached, with what L4 has found and tried."""
+    rescue = rescue_of(host)
+    if rescue.held is not None:
+        told = Circumstances(kind="held", rule=rescue.held.rule)
+    else:
+        level = Level.L4.name if rescue.tried else ""
+        told = Circumstances(kind="unreachable", seconds=absent_for(host) or 0.0, level=level)
+    verdict = _verdict(
+        host,
+        "",
+        told,
+        "; ".join(filter(None, (rescue.outcome, missed))),
+        cause=cause_of_advice(rescue.advice) if rescue.advice else "host-unreachable",
+        held=rescue.held,
+    )
+    return replace(verdict, tried=tuple(f"{Level.L4.title}: {each.remedy}" for each in rescue.tried))
+
+
+def _of_instance(host: Host) -> Iterator[Verdict]:
+    """That L4 has brought a host back."""
+    rescue = rescue_of(host)
+    if rescue.tried and rescue.advice:
+        told = Circumstances(kind="repaired", first_try=len(tried_on(host)) <= 1)
+        cause = cause_of_advice(rescue.advice)
+        verdict = _verdict(host, INSTANCE, told, rescue.advice.reason, cause=cause)
+        yield replace(verdict, tried=tuple(f"{Level.L4.title}: {each.remedy}" for each in rescue.tried))
 
 
 def _of_fleet(host: Host, climb: Climb, known: dict[str, TargetHistory]) -> Iterator[Verdict]:

@@ -1,0 +1,206 @@
+"""Waiting until an instance is really back: ssh answers, and where it was to be booted, by another boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import sleep
+from typing import TYPE_CHECKING
+
+from pyinfra import logger
+from pyinfra.api.exceptions import ConnectError
+
+from facts.boot import boot_section
+from facts.observation import Unknown, ask, forget_everything
+from miyabi.errors import Ec2Error, MiyabiError
+from miyabi.instance import Instance
+from miyabi.presence import note_boot, remembered
+from miyabi.state import Boot
+from operations.availability import come_back
+from operations.instances import (
+    asked_of_ec2,
+    ec2_file_of,
+    instance_id_of,
+    region_of,
+    remember_instance,
+    rescue_of,
+    settings_of,
+)
+from operations.memory import now
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+# Seconds between two tries to connect, between two questions to EC2, and between two words to whoever waits.
+_POLL = 2.0
+_ASK = 10.0
+_SAY = 15.0
+
+# Seconds by which the host's word of its uptime and our clock may differ.
+_SLACK = 5.0
+
+_ANOTHER_KEY = "SSH host key error"
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What is waited for.
+
+    + since: when what should bring the instance back was begun, in seconds since the epoch
+    + until: when it is given up
+    + new_boot: whether only another boot than the one that was seen last counts
+    + starts: whether the instance is started when it is found stopped, as a stop and start has to be ended
+    """
+
+    since: float
+    until: float
+    new_boot: bool = False
+    starts: bool = False
+
+
+def wait_until_back(host: Host, awaited: Awaited) -> str:
+    """Wait until ``host`` is back and connected; "" when it is, else why not, in words."""
+    from tenacity import Retrying, retry_if_result, wait_fixed  # noqa: PLC0415 - only who waits pays for it
+
+    watch = _Watch(host, awaited)
+    retrying = Retrying(
+        retry=retry_if_result(bool),
+        stop=lambda _: watch.is_hopeless or now() >= awaited.until,
+        wait=wait_fixed(_POLL),
+        sleep=sleep,
+        retry_error_callback=lambda tried: tried.outcome.result() if tried.outcome else "",
+    )
+    return str(retrying(watch.look))
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One wait for one host.
+
+    + is_hopeless: whether waiting is of no use
+    """
+
+    host: Host
+    awaited: Awaited
+    is_hopeless: bool = False
+    state: str = ""
+    asked_at: float = 0.0
+    said: str = ""
+    said_at: float = 0.0
+
+    def look(self) -> str:
+        """Why it is not back; "" when it is."""
+        if now() - self.asked_at >= _ASK:
+            self.asked_at = now()
+            self._ask_ec2()
+        why = self.state if self.is_hopeless else self._connect()
+        if why:
+            self._say(why)
+        return why
+
+    def _ask_ec2(self) -> None:
+        host = self.host
+        region, instance_id = region_of(host), instance_id_of(host)
+        try:
+            instance = asked_of_ec2(host, lambda: region.instance(instance_id))
+            if instance is None or instance.power == "terminated":
+                self.is_hopeless, self.state = True, "EC2 has terminated it" if instance else "EC2 knows it no more"
+                return
+            rescue_of(host).instance = instance
+            remember_instance(host, instance)
+            self.state = _in_words(instance)
+            if instance.power == "stopped" and self.awaited.starts:
+                host.log("it has stopped: starting it")
+                asked_of_ec2(host, lambda: region.start(instance_id))
+            elif instance.power == "running":
+                follow(host, instance)
+        except MiyabiError as error:
+            # Whatever EC2 says of it, ssh has the last word.
+            self.state = str(error)
+
+    def _connect(self) -> str:
+        host = self.host
+        if unreachable := host.data.get("unreachable"):
+            return str(unreachable)
+        host.connector.data["ssh_connect_retries"] = 0
+        try:
+            host.connector.connect()
+        except ConnectError as error:
+            words = str(error)
+            # A machine that boots may let nobody in yet; a stranger stays one.
+            self.is_hopeless = words.startswith(_ANOTHER_KEY)
+            return words
+        host.connected = True
+        forget_everything(host)
+        boot = ask(host, boot_section())
+        why = boot.reason if isinstance(boot, Unknown) else self._is_old(boot)
+        if why or isinstance(boot, Unknown):
+            host.connected = False
+            host.connector.client.close()  # type: ignore[attr-defined] # an instance is reached by ssh
+            return why or "it does not tell which boot it is"
+        note_boot(host.name, boot.boot_id)
+        come_back(host)
+        return ""
+
+    def _is_old(self, boot: Boot) -> str:
+        """Why a boot does not prove that the instance was booted; "" when it does, or need not."""
+        if not self.awaited.new_boot:
+            return ""
+        before = remembered(self.host.name).boot
+        if before and before != boot.boot_id:
+            return ""
+        if not before and boot.uptime is not None and boot.uptime <= now() - self.awaited.since + _SLACK:
+            return ""
+        return "it still answers as the boot that it was"
+
+    def _say(self, why: str) -> None:
+        """Tell whoever waits how it stands: when that has changed, and once in a while."""
+        state = f"{self.state}; " if self.state else ""
+        if self.state == self.said and now() - self.said_at < _SAY:
+            return
+        self.said, self.said_at = self.state, now()
+        self.host.log(f"{now() - self.awaited.since:.0f} s: {state}{why}", log_func=logger.info)
+
+
+def _in_words(instance: Instance) -> str:
+    if instance.power != "running":
+        return f"the instance is {instance.power}"
+    return f"the instance runs, its check says {instance.computer.status}"
+
+
+def follow(host: Host, instance: Instance) -> None:
+    """Let ``host`` be reached where its instance is now.
+
+    Raises ``MiyabiError`` when its keys can neither be read nor learnt.
+    """
+    from miyabi.ec2_ways import connection  # noqa: PLC0415 - only L4 needs it
+
+    path = ec2_file_of(host)
+    if path is None:
+        return
+    data = connection(path, instance)
+    if "unreachable" in data:
+        _learn(host, instance, str(data["ssh_hostname"]))
+        data = connection(path, instance)
+    if all(host.data.get(key) == value for key, value in data.items()) and "unreachable" in data:
+        return
+    changed = {key: value for key, value in ({"unreachable": ""} | data).items() if host.data.get(key, "") != value}
+    for key, value in changed.items():
+        setattr(host.data, key, value)
+    if changed:
+        host.connector = host.connector_cls(host.state, host)
+        if "ssh_hostname" in changed:
+            host.log(f"it is at {data['ssh_hostname']} now")
+
+
+def _learn(host: Host, instance: Instance, address: str) -> None:
+    """Trust the keys that a new instance has printed into its console."""
+    from miyabi.ec2_ways import proxy_command  # noqa: PLC0415 - only L4 needs it
+    from miyabi.host_trust import learn_keys  # noqa: PLC0415
+    from miyabi.offered_keys import offered_keys  # noqa: PLC0415
+
+    settings = settings_of(host)
+    way = proxy_command(settings, instance)
+    try:
+        learn_keys(region_of(host), instance, now(), lambda: offered_keys(address, settings.port, way))
+    except Ec2Error as error:
+        host.log(str(error), log_func=logger.warning)

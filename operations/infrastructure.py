@@ -1,0 +1,224 @@
+"""L4 in a run: an instance that is not reached is asked for, brought back, and climbs the other levels at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand
+
+from facts.host_spec import host_spec
+from facts.observation import forget_everything
+from miyabi.climb import Climb
+from miyabi.errors import MiyabiError
+from miyabi.instance_rules import REMEDIES, Remedy
+from miyabi.levels import Level
+from miyabi.records import DriftSeen
+from miyabi.spec import Spec
+from miyabi.subjects import INSTANCE
+from operations.availability import down, is_there_and_refuses
+from operations.climbing import begin_anew, climb_of
+from operations.coming_back import Awaited, follow, wait_until_back
+from operations.gate import may_tell, operation
+from operations.instances import (
+    case_of,
+    cause_of_advice,
+    instance_id_of,
+    judged,
+    known_instance,
+    left_by_levels,
+    rescue_of,
+    tried_on,
+)
+from operations.memory import memory_of, now
+from operations.refusal import refusal
+from operations.remedies import apply, may_apply, warn
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host, State
+    from pyinfra.api.command import PyinfraCommand
+
+    from miyabi.remedy import Advice, Case
+
+# Seconds that are left at least for one more remedy to be begun, and for connecting to an instance that is there.
+_WORTH_IT = 10.0
+_CONNECTING = 30.0
+
+
+@operation(nests=True)
+def recovered(rejoin: Callable[[], None] | None = None, remedy: str | None = None) -> Generator[PyinfraCommand]:
+    """Bring the instance that the current host is back, by the remedy that its status calls for and its spec allows.
+
+    + rejoin: called for the host when it is back: what it calls of operations is carried out at once
+    + remedy: what a human wants to be done whatever the status calls for: one of ``run-command``, ``start``,
+      ``reboot``, ``stop-start``, ``replace``; the guards hold all the same
+
+    A host that is reached, and has nothing left that L3 could not restore, is left alone. What is not allowed is told,
+    with the command by which a human does it, and fails the host.
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import infrastructure, recovery
+
+        infrastructure.recovered(name="L4 infrastructure", rejoin=lambda: recovery.assess(name="Assess"))
+    """
+    try:
+        wanted = host_spec(host)
+    except MiyabiError as error:
+        yield refusal(str(error))
+        return
+    if remedy is not None and remedy not in REMEDIES:
+        yield refusal(f"remedy is {remedy!r}; allowed: {', '.join(REMEDIES)}")
+        return
+    climb = climb_of(host)
+    if remedy is None and down(host) is None and not left_by_levels(host, climb):
+        _warn_of_what_is_known(wanted, climb)
+        host.noop("its instance answers")
+        return
+    yield from _recovered(wanted, climb, rejoin, remedy)
+
+
+def _warn_of_what_is_known(wanted: Spec, climb: Climb) -> None:
+    """Tell of what EC2 said last of an instance that is well, such as that it will be retired; ask nothing."""
+    known = known_instance(host)
+    if known is None or not (known.events or known.is_impaired):
+        return
+    from miyabi.remedy import advise, warning_lines  # noqa: PLC0415 - hardly ever
+
+    warn(host, warning_lines(advise(judged(host, wanted, climb, known, None)), host.name))
+
+
+def _recovered(
+    wanted: Spec, climb: Climb, rejoin: Callable[[], None] | None, remedy: Remedy | None
+) -> Generator[PyinfraCommand]:
+    rescue, began = rescue_of(host), now()
+    until = began + wanted.recovery.budget(Level.L4)
+    while True:
+        case, advice = _advised(wanted, climb, remedy)
+        if advice.verb == "nothing":
+            host.noop("its instance answers")
+            return
+        if not (yield from _may_go_on(case, advice, until)):
+            return
+        if advice.verb == "apply" and advice.remedy is not None:
+            yield FunctionCommand(apply, (advice.remedy, until), {})
+        else:
+            yield FunctionCommand(_wait, (advice, until), {})
+        if not rescue.failure:
+            break
+    done = f"{' and '.join(each.remedy for each in rescue.tried) or 'waited for'} in {now() - began:.1f} s"
+    rescue.outcome = f"{Level.L4.title} restored by {done}: {instance_id_of(host)} ({advice.reason})"
+    if rejoin is not None:
+        yield FunctionCommand(_rejoin, (rejoin,), {})
+
+
+def _advised(wanted: Spec, climb: Climb, remedy: Remedy | None) -> tuple[Case, Advice]:
+    """What the remedy table says to the instance as it is now."""
+    from miyabi.remedy import advise, chosen, plan_line, warning_lines  # noqa: PLC0415 - only L4 needs it
+
+    rescue = rescue_of(host)
+    case = case_of(host, wanted, climb)
+    advice = chosen(case, remedy) if remedy and not rescue.tried else advise(case)
+    is_first = rescue.advice is None
+    if is_first or (rescue.advice and rescue.advice.row != advice.row):
+        host.log(plan_line(advice, host.name))
+    if is_first:
+        warn(host, warning_lines(advice, host.name))
+        _note(advice)
+    rescue.advice = advice
+    return case, advice
+
+
+def _note(advice: Advice) -> None:
+    """Remember what is wrong with the instance, for storms, statistics and whoever asks later."""
+    if not host.state.is_executing or advice.verb == "nothing":
+        return
+    memory = memory_of(host.state)
+    cause = cause_of_advice(advice)
+    memory.damage[host.name] = ((INSTANCE, cause),)
+    memory.keep(
+        DriftSeen(
+            **memory.common(),
+            host=host.name,
+            target=INSTANCE,
+            kind="instance",
+            level=Level.L4.name,
+            reason=advice.reason,
+            cause=cause,
+        )
+    )
+
+
+def _may_go_on(case: Case, advice: Advice, until: float) -> Generator[PyinfraCommand, None, bool]:
+    """Whether something is to be done or waited for; when not, the operation ends with the reason."""
+    refused = down(host)
+    if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
+        # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
+        yield from _given_up(f"it is there, and cannot be used: {refused}", advice)
+        return False
+    if advice.verb == "tell" or advice.row == "not-asked":
+        yield from _given_up(None, advice)
+        return False
+    if rescue_of(host).tried and until - now() < _WORTH_IT:
+        yield from _given_up(f"it is not back yet ({rescue_of(host).failure}); the next run goes on", advice)
+        return False
+    if advice.verb == "apply" and advice.remedy is not None:
+        return (yield from may_apply(host, advice, advice.remedy, until))
+    # Waiting and connecting change nothing.
+    may_tell(host)
+    return True
+
+
+def _is_off(case: Case) -> bool:
+    return case.instance is not None and case.instance.power != "running"
+
+
+def _given_up(why: str | None, advice: Advice) -> Generator[PyinfraCommand]:
+    """The end of L4 for this host: what was found, what was tried, and what a human can do."""
+    from miyabi.remedy import BY_HAND, next_step, plan_line  # noqa: PLC0415 - only L4 needs it
+
+    words = why or plan_line(advice, host.name)
+    step = next_step(advice, host.name)
+    told = f"{words}; {step}" if step else words
+    if host.state.is_executing:
+        rescue_of(host).outcome = told
+    if down(host) is None and advice.row != BY_HAND:
+        # What the levels below have left of a host that is reached, Confirm tells.
+        host.log_styled(told, fg="yellow", log_func=logger.warning)
+        host.noop(told)
+        return
+    yield refusal(told)
+
+
+def _wait(state: State, host: Host, advice: Advice, until: float) -> bool:
+    """Wait for what is under way, or connect where the instance is now."""
+    del state
+    rescue, began = rescue_of(host), now()
+    try:
+        if advice.verb == "reconnect" and rescue.instance is not None:
+            follow(host, rescue.instance)
+    except MiyabiError as error:
+        host.log_styled(str(error), fg="red", log_func=logger.error)
+    under_way = next((each for each in reversed(tried_on(host)) if each.helped is None), None)
+    given = began + _CONNECTING if advice.verb == "reconnect" else advice.until or until
+    awaited = Awaited(
+        since=under_way.at if under_way else began,
+        until=min(until, given),
+        new_boot=under_way is not None and under_way.remedy in {"reboot", "stop-start"},
+        starts=under_way is not None and under_way.remedy == "stop-start",
+    )
+    rescue.failure = wait_until_back(host, awaited)
+    return True
+
+
+def _rejoin(state: State, host: Host, rejoin: Callable[[], None]) -> bool:
+    """Let a host that is back take part in the run: all that was known of it is old."""
+    # What is only looked at would be carried out: pyinfra prepares and executes operations in one here.
+    state.check_for_changes = False
+    begin_anew(host)
+    forget_everything(host)
+    rejoin()
+    return True

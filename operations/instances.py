@@ -1,0 +1,245 @@
+"""The EC2 instance that a host is: how it stands, and what was done about it in this run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from miyabi.breaker import Breaker
+from miyabi.climb import Climb, in_words
+from miyabi.errors import Ec2Error
+from miyabi.gate import Decision, incident_tries
+from miyabi.instance import Instance
+from miyabi.instance_rules import REMEDIES
+from miyabi.levels import Level
+from miyabi.records import BreakerChanged
+from miyabi.spec import Spec
+from miyabi.subjects import INSTANCE
+from operations.availability import absent_for, down, is_instance
+from operations.gate import rules_of
+from operations.memory import Memory, memory_of, now
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+    from miyabi.ec2_api import Region
+    from miyabi.ec2_settings import Ec2Settings
+    from miyabi.remedy import Advice, Case, Tried
+
+T = TypeVar("T")
+
+SERVICE = "ec2"
+
+_RESCUE = "miyabi_rescue"
+
+# What the table's rows are called as causes (miyabi.cause_names).
+_CAUSES = {
+    "computer-impaired": "instance-impaired",
+    "system-impaired": "system-impaired",
+    "system-healing": "system-impaired",
+    "volumes-impaired": "system-impaired",
+    "stopped": "instance-stopped",
+    "half-stopped": "instance-stopped",
+    "changing": "instance-stopped",
+    "stuck": "instance-stopped",
+    "gone": "instance-gone",
+    "terminated": "instance-gone",
+}
+
+# Troubles that say that nobody gets an answer for now.
+_OF_SERVICE = frozenset({"credentials", "throttled", "unreachable", "fault"})
+
+
+@dataclass(slots=True)
+class Rescue:
+    """What happened with a host's instance in this run.
+
+    + advice: the remedy table's last word; None is that nobody asked
+    + instance: as EC2 described it last
+    + tried: what this run itself applied
+    + answers_inside: whether sshd answers on the machine itself, as far as Systems Manager's agent has told
+    + held: what the gate held
+    + outcome: how it ended, in words for the summary; "" is that L4 had nothing to do
+    + failure: why the last wait was in vain; "" is that the host came back, or nobody waited
+    """
+
+    advice: Advice | None = None
+    instance: Instance | None = None
+    tried: list[Tried] = field(default_factory=list)
+    answers_inside: bool | None = None
+    held: Decision | None = None
+    outcome: str = ""
+    failure: str = ""
+
+
+def rescue_of(host: Host) -> Rescue:
+    """What happened with the instance of ``host`` in this run so far."""
+    return cast("Rescue", host.connector_data.setdefault(_RESCUE, Rescue()))
+
+
+def instance_id_of(host: Host) -> str:
+    """The id of the instance that ``host`` is."""
+    return str(host.data.get("instance_id"))
+
+
+def region_of(host: Host) -> Region:
+    """EC2 in the region of the instance that ``host`` is."""
+    from miyabi.ec2_api import Region  # noqa: PLC0415 - dear, and only L4 needs it
+
+    return Region(str(host.data.get("region")), settings_of(host).profile)
+
+
+def ec2_file_of(host: Host) -> Path | None:
+    """The file that made ``host`` a part of the fleet; None when its inventory names it in another way."""
+    named = host.data.get("ec2_file")
+    return Path(str(named)) if named else None
+
+
+def settings_of(host: Host) -> Ec2Settings:
+    """What is said of how instances are reached; the defaults for one that no file describes."""
+    from miyabi.ec2_file import read_ec2_file  # noqa: PLC0415 - only L4 needs it
+    from miyabi.ec2_settings import Ec2Settings  # noqa: PLC0415
+
+    path = ec2_file_of(host)
+    return Ec2Settings() if path is None else read_ec2_file(path)
+
+
+def case_of(host: Host, wanted: Spec, climb: Climb) -> Case:
+    """All that the remedy table must know of the instance of ``host``, asked of EC2 now."""
+    rescue = rescue_of(host)
+    rescue.instance, unknown = _asked(host)
+    return judged(host, wanted, climb, rescue.instance, unknown)
+
+
+def judged(host: Host, wanted: Spec, climb: Climb, instance: Instance | None, unknown: str | None) -> Case:
+    """All that the remedy table must know of the instance of ``host``, as EC2 has described it.
+
+    + unknown: why EC2 could not be asked; None when it could
+    """
+    from miyabi.remedy import Case  # noqa: PLC0415 - only L4 needs it
+
+    absent = absent_for(host)
+    return Case(
+        instance=instance,
+        rules=wanted.l4,
+        now=now(),
+        unknown=unknown,
+        answers=down(host) is None,
+        left=left_by_levels(host, climb),
+        address=_tried_address(host),
+        connects_by=settings_of(host).connect,
+        is_way_in_doubt=_is_way_in_doubt(host),
+        answers_inside=rescue_of(host).answers_inside,
+        tried=tried_on(host),
+        began=None if absent is None else now() - absent,
+        max_level=wanted.recovery.max_level,
+    )
+
+
+def left_by_levels(host: Host, climb: Climb) -> str:
+    """What L3 had its turn at in this run, and is still wrong; what the gate holds was not tried."""
+    if down(host) is not None or climb.unknown:
+        return ""
+    tried = [drift for drift in climb.drifts if climb.attempts.get(drift.target) == Level.L3]
+    return in_words(drift for drift in tried if drift.target not in climb.held) or ""
+
+
+def _asked(host: Host) -> tuple[Instance | None, str | None]:
+    """The instance as EC2 describes it now, and why it could not be asked."""
+    region = region_of(host)
+
+    def detailed() -> Instance | None:
+        found = region.instance(instance_id_of(host))
+        return None if found is None else region.detailed(found)
+
+    try:
+        instance = asked_of_ec2(host, detailed)
+    except Ec2Error as error:
+        return None, str(error)
+    remember_instance(host, instance)
+    return instance, None
+
+
+def asked_of_ec2(host: Host, question: Callable[[], T]) -> T:
+    """What EC2 answers. Its breaker notes whether it does; raises ``Ec2Error`` as the question does."""
+    memory = memory_of(host.state)
+    try:
+        answer = question()
+    except Ec2Error as error:
+        if error.kind in _OF_SERVICE:
+            _note_service(memory, host, failed=True)
+        raise
+    _note_service(memory, host, failed=False)
+    return answer
+
+
+def _note_service(memory: Memory, host: Host, *, failed: bool) -> None:
+    if not host.state.is_executing:
+        return
+    subject, rules = f"service {SERVICE}", rules_of(host)
+    failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
+    before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)
+    after = before.failed(now()) if failed else before.succeeded()
+    if after != before:
+        memory.keep(
+            BreakerChanged(**memory.common(), subject=subject, failures=after.failures, opened_at=after.opened_at)
+        )
+
+
+def known_instance(host: Host) -> Instance | None:
+    """The instance of ``host`` as EC2 described it to the inventory; None when no file describes it."""
+    if ec2_file_of(host) is None:
+        return None
+    from miyabi.ec2_inventory import last_known  # noqa: PLC0415 - only hosts that are instances
+
+    return last_known.get(instance_id_of(host))
+
+
+def remember_instance(host: Host, instance: Instance | None) -> None:
+    """Let the next run find the instance where and as it is now."""
+    path = ec2_file_of(host)
+    if path is not None and instance is not None:
+        from miyabi.ec2_inventory import remember  # noqa: PLC0415 - only L4 needs it
+
+        remember(path, instance, now())
+
+
+def tried_on(host: Host) -> tuple[Tried, ...]:
+    """The remedies that were applied in the incident that the instance of ``host`` is in, oldest first."""
+    from miyabi.remedy import Tried  # noqa: PLC0415 - only L4 needs it
+
+    memory, own = memory_of(host.state), rescue_of(host).tried
+    known = memory.histories(host.name, [INSTANCE])[INSTANCE]
+    earlier = [
+        Tried(each.does, each.at, each.restored)
+        for each in incident_tries(known, rules_of(host), now())
+        if each.level is Level.L4 and each.does in REMEDIES and each.at < memory.started
+    ]
+    return (*earlier, *own)
+
+
+def _tried_address(host: Host) -> str:
+    """Where ssh was tried; "" where EC2 gave no address to try."""
+    address = str(host.data.get("ssh_hostname") or "")
+    return "" if address.endswith(".invalid") else address
+
+
+def _is_way_in_doubt(host: Host) -> bool:
+    """Whether there are other instances in its region, and this run has reached none of them."""
+    region = host.data.get("region")
+    others = [
+        each
+        for each in host.state.inventory
+        if each is not host
+        and host.state.is_host_in_limit(each)
+        and is_instance(each)
+        and each.data.get("region") == region
+    ]
+    return bool(others) and all(down(each) is not None or not each.connected for each in others)
+
+
+def cause_of_advice(advice: Advice) -> str:
+    """Why the instance is down, by name."""
+    return _CAUSES.get(advice.row, "host-unreachable")
