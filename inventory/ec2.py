@@ -2,11 +2,23 @@
 
 from pathlib import Path
 
-from miyabi.ec2_inventory import hosts_of
+from miyabi.ec2_file import read_ec2_file
 from miyabi.errors import SpecError
+from miyabi.ssh_aliases import Hosts
+
+_FILE = Path(__file__).with_name("ec2.yaml")
+
+groups: dict[str, Hosts] = {}
+# Regions whose instances are left out of this run.
+unknown_regions: frozenset[str] = frozenset()
 
 try:
-    groups = hosts_of(Path(__file__).with_name("ec2.yaml"))
+    if read_ec2_file(_FILE).regions:
+        # A fleet without instances does not pay for what they need.
+        from miyabi.ec2_inventory import hosts_of, left_out
+
+        groups = hosts_of(_FILE)
+        unknown_regions = frozenset(left_out)
 except SpecError as error:
     raise SystemExit("\n".join(f"--> {problem}" for problem in error.problems)) from None
 

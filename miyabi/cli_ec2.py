@@ -81,7 +81,7 @@ def trust(name: str, fingerprint: str, *, is_json: bool) -> None:
     if member.unreachable:
         raise InventoryError(f"{member.name}: {member.unreachable}: its key cannot be fetched; start it first")
     settings = fleet.settings
-    offered = offered_keys(member.address, settings.port, proxy_command(settings, member.instance))
+    offered = offered_keys(member.address, settings.port, proxy_command(settings, member.instance), {wanted})
     keys = tuple(key for key in offered if key.fingerprint == wanted)
     if not offered:
         raise InventoryError(f"{member.name}: no sshd answers at {member.address} port {settings.port}; is it up?")

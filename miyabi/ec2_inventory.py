@@ -172,7 +172,9 @@ def _learn(settings: Ec2Settings, member: Member, now: float) -> str | None:
     way = proxy_command(settings, instance)
     try:
         console = Region(instance.region, settings.profile)
-        return learn_keys(console, instance, now, lambda: offered_keys(member.address, settings.port, way))
+        return learn_keys(
+            console, instance, now, lambda wanted: offered_keys(member.address, settings.port, way, wanted)
+        )
     except MiyabiError as error:
         return str(error)
 

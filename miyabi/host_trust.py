@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -45,8 +45,8 @@ class Console(Protocol):
         ...
 
 
-# Asks for the keys that answer at an address.
-Offers = Callable[[], tuple[HostKey, ...]]
+# Asks for the keys that answer at an address, given the fingerprints of those that are of use.
+Offers = Callable[[Collection[str]], tuple[HostKey, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def learn_keys(console: Console, instance: Instance, now: float, offers: Offers 
     keys = printed.keys
     why = "its console output shows no host key yet"
     if not keys and printed.fingerprints:
-        answering = offers() if offers is not None else ()
+        answering = offers(printed.fingerprints) if offers is not None else ()
         keys = tuple(each for each in answering if each.fingerprint in printed.fingerprints)
         why = "no sshd answers at its address that shows a key of its console output"
         if answering and not keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from contextlib import closing, suppress
 
 from miyabi.console_keys import KINDS, HostKey, host_key, in_order
@@ -14,10 +15,11 @@ _PATIENCE = 5.0
 _SIGNED_AS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
-def offered_keys(address: str, port: int, proxy_command: str = "") -> tuple[HostKey, ...]:
+def offered_keys(address: str, port: int, proxy_command: str = "", wanted: Collection[str] = ()) -> tuple[HostKey, ...]:
     """The keys of whoever answers, one of each kind.
 
     + address: without a proxy it is dialled
+    + wanted: fingerprints; when a key has one of them, no other kind is asked for
     + proxy_command: the program whose stdin and stdout lead there, as in an ssh configuration; "" is none
 
     Returns none when nobody answers, or it is no sshd.
@@ -31,6 +33,8 @@ def offered_keys(address: str, port: int, proxy_command: str = "") -> tuple[Host
             break
         if key is not None:
             found.append(key)
+            if key.fingerprint in wanted:
+                break
     return in_order(found)
 
 

@@ -380,3 +380,22 @@ def test_a_key_file_that_is_none(ground: Ground, tmp_path: Path) -> None:
     ground.write(ssh={"key": str(key)})
     assert ground.hosts()["web"]["ssh_key"] == str(key)
     assert ground.lines == []
+
+
+def test_what_systems_manager_needs_is_said_once(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    web, _ = ground.launch("web"), ground.launch("db")
+    ground.write(connect="ssm", profile="it.s@me", ssh={"port": 2222})
+    (tmp_path / "config").write_text("[profile it.s@me]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    data = ground.hosts()["web"]
+    (line,) = ground.lines
+    assert line.startswith("connect: ssm of inventory/ec2.yaml needs aws and session-manager-plugin, not installed on")
+    assert data["ssh_hostname"] == web
+    config = Path(data["ssh_config_file"]).read_text().splitlines()
+    assert config[0] == f"Host {web}"
+    relay = REPOSITORY / "miyabi" / "ssm_relay.py"
+    assert config[1] == f"  ProxyCommand {sys.executable} -I {relay} {web} 2222 {REGION} it.s@me"
+    assert Path(data["ssh_known_hosts_file"]).read_text().startswith(f"[{web}]:2222 ssh-ed25519 ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -108,13 +109,13 @@ def test_old_files_go(keys: tuple[Made, Made]) -> None:
 def test_fingerprints_alone_need_an_sshd_that_has_such_a_key(keys: tuple[Made, Made], ssh_host: SshHost) -> None:
     public = told(ssh_host.machine.root / "host_key.pub")
 
-    def offers() -> tuple[HostKey, ...]:
-        return offered_keys("127.0.0.1", ssh_host.port)
+    def offers(wanted: Collection[str] = ()) -> tuple[HostKey, ...]:
+        return offered_keys("127.0.0.1", ssh_host.port, "", wanted)
 
-    assert offers() == (public.key,)
+    assert offers() == offers({public.fingerprint}) == (public.key,)
     stranger = learn_keys(Prints(console(keys[0], whole=False)), ONE, 1.0, offers)
     assert stranger == "what answers at its address shows another host key than its console output"
-    assert learn_keys(Prints(console(keys[0], whole=False)), ONE, 1.0, tuple) is not None
+    assert learn_keys(Prints(console(keys[0], whole=False)), ONE, 1.0, lambda _: ()) is not None
     assert not read_ring().of(ONE.instance_id).keys
     assert learn_keys(Prints(console(keys[0], public, whole=False)), ONE, 2.0, offers) is None
     assert read_ring().of(ONE.instance_id).keys == (public.key,)
