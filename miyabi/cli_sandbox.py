@@ -59,7 +59,7 @@ def up(folder: Path | None, *, plain: bool) -> None:
     from miyabi.sandbox import lifecycle  # noqa: PLC0415
 
     with _told():
-        brought = lifecycle.up(_at(folder), plain=plain, say=click.echo)
+        brought = lifecycle.up(_at(folder), plain=plain, cloud=True, say=click.echo)
     click.echo(f"\nin a clone of the repository:\n    {brought.command}\n\nto look around:")
     click.echo(f"    ssh -F {brought.ssh_config} pixel\n\nto break something: miyabi sandbox faults")
 

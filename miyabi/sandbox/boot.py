@@ -35,7 +35,7 @@ def mount_script(host: SandboxHost, folders: Sequence[str]) -> str:
         lines.append(f'mount --bind "$root"{host.etc}/boot_id "$root/proc/sys/kernel/random/boot_id"')
     if host.name == "pixel":
         lines += [f'mount --bind "$root/etc/denied" "$root/proc/{name}"' for name in _DENIED]
-    lines.append(f'mount -t tmpfs -o size={SCRATCH_MEGABYTES}m,mode=700 tmpfs "$root"{HOMES[host.name]}/scratch')
+    lines.append(f'mount -t tmpfs -o size={SCRATCH_MEGABYTES}m,mode=700 tmpfs "$root"{HOMES[host.kind]}/scratch')
     lines.append(f'exec chroot "$root" {host.etc}/enter sh {host.etc}/boot')
     return "\n".join(lines) + "\n"
 
@@ -51,7 +51,9 @@ def services_script(host: SandboxHost, way_in: str, launchd: str) -> str:
     + way_in: the command of the sshd that the inventory uses
     + launchd: the command of the imitation that holds the Mac's ssh port
     """
-    lines = ["# What runs on this host of the sandbox from the start.", way_in]
+    lines = ["# What runs on this host of the sandbox from the start."]
+    if host.way_in != host.port:
+        lines.append(way_in)
     if host.name == "pixel":
         # As Termux:Boot does when termux-services is installed; without runit a plain sshd is all there is.
         service = shlex.quote(f"{host.inside(PREFIX)}/var/service")

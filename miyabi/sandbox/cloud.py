@@ -256,6 +256,9 @@ def main(arguments: list[str]) -> None:
         machines = machines_of(Path(arguments[1]))
     cloud = Cloud(CloudFiles(folder), machines)
     server = make_server("127.0.0.1", 0, cloud, threaded=True, request_handler=Quiet)
+    # What a background run ignores (nohup, CI) would be ignored by all that lives on the hosts.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     write_object(cloud.files.address, {"url": f"http://127.0.0.1:{server.port}", "pid": os.getpid()})
     try:

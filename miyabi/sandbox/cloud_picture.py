@@ -29,7 +29,7 @@ from typing import Any
 
 from miyabi.sandbox.cloud_files import ACCOUNT
 
-_SPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+_SPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 _CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 _CHECKS = {"system": "systemStatus", "computer": "instanceStatus", "volumes": "attachedEbsStatus"}
 _DETAILS = {"ok": "passed", "impaired": "failed"}

@@ -20,31 +20,31 @@ _FULL = 85
 
 def agent_is_down(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the agent is dead."""
-    pane = pane_of(host, AGENT[host.name])
+    pane = pane_of(host, AGENT[host.kind])
     return pane is None or pane[2]
 
 
 def agent_hangs(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the agent is stopped."""
-    pane = pane_of(host, HUNG[host.name])
+    pane = pane_of(host, HUNG[host.kind])
     return pane is not None and is_stopped(pane[1])
 
 
 def pane_is_missing(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the pane is not there."""
-    return pane_of(host, PANE[host.name]) is None
+    return pane_of(host, PANE[host.kind]) is None
 
 
 def window_is_missing(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the window is not there."""
-    session, window = WINDOW[host.name]
+    session, window = WINDOW[host.kind]
     there = tmux_on(host, "list-windows", "-t", f"={session}", "-F", "#{window_name}") or ""
     return window not in there.split("\n")
 
 
 def session_is_missing(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the session is not there."""
-    return SESSION[host.name] not in (tmux_on(host, "list-sessions", "-F", "#{session_name}") or "").split("\n")
+    return SESSION[host.kind] not in (tmux_on(host, "list-sessions", "-F", "#{session_name}") or "").split("\n")
 
 
 def server_is_missing(_: Sandbox, host: SandboxHost) -> bool:

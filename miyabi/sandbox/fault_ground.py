@@ -104,8 +104,8 @@ def fill_disk(_: Sandbox, host: SandboxHost) -> str:
 
 def litter(_: Sandbox, host: SandboxHost) -> str:
     """Leave temporary files of three days ago."""
-    if host.name == "macbook":
-        raise SandboxError("temp is not to be had on macbook: its spec has no temp")
+    if host.name not in {"pixel", "mugen"}:
+        raise SandboxError(f"temp is not to be had on {host.name}: its spec has no temp")
     run_on(host, "for each in 1 2 3; do touch -d '3 days ago' \"$TMPDIR/claude-old-$each\"; done")
     return "three temporary files are three days old"
 

@@ -21,6 +21,8 @@ DELAY_MILLISECONDS = 150
 def slow_down(sandbox: Sandbox, host: SandboxHost) -> str:
     """Put a relay in front of the way in, that keeps each byte for a while; the way in itself moves to another port."""
     said = f"each byte to and from {host.name} takes {DELAY_MILLISECONDS} ms longer"
+    if host.way_in == host.port:
+        raise SandboxError(f"slow-network is not to be had on {host.name}: it has no way in beside its sshd")
     if relays_of(sandbox, host):
         return f"{said} already"
     if not answers(host, host.way_in):

@@ -9,11 +9,16 @@ from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
 from miyabi.sandbox.inside import tmux_on
 from miyabi.sandbox.processes import alive, below, end, state_of, wait_for
 
-AGENT = {"pixel": "status", "mugen": "kaede", "macbook": "momiji"}
-HUNG = {"pixel": "status", "mugen": "tsubaki", "macbook": "worker-1"}
-PANE = {"pixel": "pixel-shell", "mugen": "codegen-shell", "macbook": "review-shell"}
-WINDOW = {"pixel": ("monitor", "notes"), "mugen": ("miyabi", "review"), "macbook": ("miyabi", "review")}
-SESSION = {"pixel": "monitor", "mugen": "orchestra", "macbook": "orchestra"}
+AGENT = {"pixel": "status", "mugen": "kaede", "macbook": "momiji", "cloud": "kaede"}
+HUNG = {"pixel": "status", "mugen": "tsubaki", "macbook": "worker-1", "cloud": "sakura"}
+PANE = {"pixel": "pixel-shell", "mugen": "codegen-shell", "macbook": "review-shell", "cloud": "agents-shell"}
+WINDOW = {
+    "pixel": ("monitor", "notes"),
+    "mugen": ("miyabi", "review"),
+    "macbook": ("miyabi", "review"),
+    "cloud": ("miyabi", "agents"),
+}
+SESSION = {"pixel": "monitor", "mugen": "orchestra", "macbook": "orchestra", "cloud": "miyabi"}
 
 
 def _tmux(host: SandboxHost, *arguments: str) -> str:
@@ -38,7 +43,7 @@ def _wanted_pane(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
 
 def kill_agent(_: Sandbox, host: SandboxHost) -> str:
     """Kill an agent with signal 9; its pane stays, dead."""
-    name = AGENT[host.name]
+    name = AGENT[host.kind]
     pane = _wanted_pane(host, name)
     if pane is None or pane[2]:
         return f"agent {name} is dead already"
@@ -53,7 +58,7 @@ def is_stopped(pid: int) -> bool:
 
 def hang_agent(_: Sandbox, host: SandboxHost) -> str:
     """Stop an agent: it lives, and does nothing any more."""
-    name = HUNG[host.name]
+    name = HUNG[host.kind]
     pane = _wanted_pane(host, name)
     if pane is None or pane[2]:
         return f"agent {name} is dead: nothing to stop"
@@ -66,15 +71,15 @@ def hang_agent(_: Sandbox, host: SandboxHost) -> str:
 
 def let_agent_go_on(_: Sandbox, host: SandboxHost) -> str:
     """Let the agent go on."""
-    pane = pane_of(host, HUNG[host.name])
+    pane = pane_of(host, HUNG[host.kind])
     for pid in below(pane[1]) if pane else ():
         os.kill(pid, signal.SIGCONT)
-    return f"agent {HUNG[host.name]} goes on"
+    return f"agent {HUNG[host.kind]} goes on"
 
 
 def kill_pane(_: Sandbox, host: SandboxHost) -> str:
     """Close a pane."""
-    name = PANE[host.name]
+    name = PANE[host.kind]
     pane = _wanted_pane(host, name)
     if pane is None:
         return f"pane {name} is not there already"
@@ -84,7 +89,7 @@ def kill_pane(_: Sandbox, host: SandboxHost) -> str:
 
 def kill_window(_: Sandbox, host: SandboxHost) -> str:
     """Close a window with all that runs in it."""
-    session, window = WINDOW[host.name]
+    session, window = WINDOW[host.kind]
     _wanted_pane(host, "")
     there = _tmux(host, "list-windows", "-t", f"={session}", "-F", "#{window_name}").split("\n")
     if window not in there:
@@ -95,7 +100,7 @@ def kill_window(_: Sandbox, host: SandboxHost) -> str:
 
 def kill_session(_: Sandbox, host: SandboxHost) -> str:
     """Close a session with all of its windows."""
-    session = SESSION[host.name]
+    session = SESSION[host.kind]
     _wanted_pane(host, "")
     if session not in _tmux(host, "list-sessions", "-F", "#{session_name}").split("\n"):
         return f"session {session} is not there already"

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from miyabi.sandbox import damage, fault_ground as ground, fault_network, fault_tmux as tmux
+from miyabi.sandbox import (
+    damage,
+    fault_ground as ground,
+    fault_instance as instance,
+    fault_network,
+    fault_tmux as tmux,
+)
 from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
 
 Act = Callable[[Sandbox, SandboxHost], str]
@@ -66,12 +72,28 @@ _LIST = (
         "offline", "a host is out of reach", ("macbook",),
         fault_network.go_away, damage.is_away, fault_network.come_back,
     ),
+    Fault(
+        "instance-hang", "an instance hangs: its check fails, its ssh is dead", ("cloud-1",),
+        instance.hang, instance.is_hung,
+    ),
+    Fault("instance-stopped", "somebody stops an instance", ("cloud-2",), instance.stop, instance.is_stopped),
+    Fault(
+        "system-impaired", "the hardware below an instance is broken", ("cloud-1",),
+        instance.break_hardware, instance.is_on_broken_hardware,
+    ),
+    Fault(
+        "sshd-dead-inside", "an instance's only sshd is killed, its checks are fine", ("cloud-2",),
+        instance.kill_ssh, instance.ssh_is_dead,
+    ),
 )  # fmt: skip
 
 FAULTS = {fault.name: fault for fault in _LIST}
 
 # What `all` leaves out: what only a human or time can mend.
-_NOT_IN_ALL = ("mcp-orphan", "agent-hang", "termux-api", "offline")
+_NOT_IN_ALL = (
+    *("mcp-orphan", "agent-hang", "termux-api", "offline"),
+    *("instance-hang", "instance-stopped", "system-impaired", "sshd-dead-inside"),
+)
 ALL = tuple(name for name in FAULTS if name not in _NOT_IN_ALL)
 
 

@@ -61,9 +61,10 @@ _PATHS = {
     "pixel": [f"{PREFIX}/bin"],
     "mugen": ["/usr/bin", "/bin", "/usr/sbin"],
     "macbook": ["/usr/bin", "/bin", "/usr/sbin", "/sbin"],
+    "cloud": ["/usr/bin", "/bin", "/usr/sbin"],
 }
 
-_TEMPORARY = {"pixel": f"{PREFIX}/tmp", "mugen": "/tmp", "macbook": "/var/folders/sb/T"}  # noqa: S108 - the hosts' own
+_TEMPORARY = {"pixel": f"{PREFIX}/tmp", "mugen": "/tmp", "macbook": "/var/folders/sb/T", "cloud": "/tmp"}  # noqa: S108 - the hosts' own
 
 
 def build(host: SandboxHost, folder: Path, public_key: str) -> None:
@@ -82,8 +83,7 @@ def build(host: SandboxHost, folder: Path, public_key: str) -> None:
     (etc / "boot_id").write_text(f"{uuid.uuid4()}\n")
     (etc / "remote-login").touch()
     make_key(etc / "host_key")
-    for name, port in (("sshd_config", host.port), ("way_in_config", host.way_in)):
-        (etc / name).write_text(_sshd_config(host, folder, port))
+    write_sshd_configs(host, folder)
     _script(etc / "enter", _enter(host, folder))
     _script(etc / "session", _SESSION.format(etc=shlex.quote(host.inside(host.etc)), shell=shlex.quote(shell_of(host))))
     _script(etc / "boot", boot_script(host))
@@ -94,6 +94,13 @@ def build(host: SandboxHost, folder: Path, public_key: str) -> None:
         _script(etc / "mounts", mount_script(host, mounted_folders()))
 
 
+def write_sshd_configs(host: SandboxHost, folder: Path) -> None:
+    """Write how the host's two sshds listen."""
+    etc = host.outside(host.etc)
+    for name, port in (("sshd_config", host.port), ("way_in_config", host.way_in)):
+        (etc / name).write_text(_sshd_config(host, folder, port))
+
+
 def make_key(path: Path) -> None:
     """Make an ed25519 key at ``path``, and its public half beside it."""
     arguments = ["-q", "-t", "ed25519", "-N", "", "-C", "miyabi-sandbox", "-f", str(path)]
@@ -102,13 +109,13 @@ def make_key(path: Path) -> None:
 
 def shell_of(host: SandboxHost) -> str:
     """The login shell, as the host sees it."""
-    wanted = {"pixel": "mksh", "mugen": "bash", "macbook": "zsh"}[host.name]
-    return f"{host.inside(_PATHS[host.name][0])}/{wanted if programs.find(wanted) else 'sh'}"
+    wanted = {"pixel": "mksh", "mugen": "bash", "macbook": "zsh", "cloud": "bash"}[host.kind]
+    return f"{host.inside(_PATHS[host.kind][0])}/{wanted if programs.find(wanted) else 'sh'}"
 
 
 def path_variable(host: SandboxHost) -> str:
     """The PATH of a shell on the host."""
-    return ":".join(host.inside(each) for each in _PATHS[host.name])
+    return ":".join(host.inside(each) for each in _PATHS[host.kind])
 
 
 def real(host: SandboxHost, program: str) -> str:
@@ -118,8 +125,8 @@ def real(host: SandboxHost, program: str) -> str:
 
 
 def _folders(host: SandboxHost) -> list[str]:
-    home = HOMES[host.name]
-    common = [host.etc, *_PATHS[host.name], f"{home}/.miyabi/logs", f"{home}/.config/gh", f"{home}/repos/miyabi"]
+    home = HOMES[host.kind]
+    common = [host.etc, *_PATHS[host.kind], f"{home}/.miyabi/logs", f"{home}/.config/gh", f"{home}/repos/miyabi"]
     common += [f"{home}/scratch", "/etc", "/usr"]
     if host.name == "pixel":
         return [*common, *(f"{PREFIX}/{each}" for each in ("tmp", "var/run", "var/log", "var/service/sshd"))]
@@ -148,7 +155,7 @@ def _make_root(host: SandboxHost) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(f"/.machine{sys.base_prefix}")
     shutil.copy("/etc/ld.so.cache", root / "etc")
-    users = f"{host.user}:x:0:0::{HOMES[host.name]}:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n"
+    users = f"{host.user}:x:0:0::{HOMES[host.kind]}:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n"
     (root / "etc/passwd").write_text(users)
     (root / "etc/group").write_text(f"{host.user}:x:0:\nnogroup:x:65534:\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
@@ -164,24 +171,24 @@ def mounted_folders() -> list[str]:
 
 
 def _link_programs(host: SandboxHost) -> None:
-    folder = host.outside(_PATHS[host.name][0])
-    for name in TOOLS[host.name]:
+    folder = host.outside(_PATHS[host.kind][0])
+    for name in TOOLS[host.kind]:
         if found := programs.find(name):
             (folder / name).symlink_to(real(host, found))
     if host.name == "macbook":
         (host.outside("/opt/homebrew/bin") / "tmux").symlink_to(real(host, programs.path_of("tmux")))
-    if "python3" in TOOLS[host.name]:
+    if "python3" in TOOLS[host.kind]:
         (folder / "python3").unlink(missing_ok=True)
         _script(folder / "python3", f'#!/bin/sh\nexec {shlex.quote(real(host, programs.python()))} "$@"\n')
     # Every script's first line names this one, on Android, too.
     for place in ("/bin", "/system/bin") if host.name == "pixel" else ("/bin",):
         host.outside(place).mkdir(parents=True, exist_ok=True)
-        if not (host.outside(place) / "sh").exists() and place != _PATHS[host.name][0]:
+        if not (host.outside(place) / "sh").exists() and place != _PATHS[host.kind][0]:
             (host.outside(place) / "sh").symlink_to(real(host, "/bin/sh"))
 
 
 def _write_imitations(host: SandboxHost) -> None:
-    folder, etc = host.outside(_PATHS[host.name][0]), host.inside(host.etc)
+    folder, etc = host.outside(_PATHS[host.kind][0]), host.inside(host.etc)
     values = {
         "@SSHD@": shlex.quote(real(host, programs.path_of("sshd"))),
         "@REAL_DF@": shlex.quote(real(host, programs.path_of("df"))),
@@ -189,7 +196,7 @@ def _write_imitations(host: SandboxHost) -> None:
         "@LOG@": shlex.quote(f"{etc}/sshd.log"),
         "@BOOT_ID@": str(uuid.uuid4()).upper(),
     }
-    for name, source in (EVERYWHERE_IMITATED | IMITATED[host.name]).items():
+    for name, source in (EVERYWHERE_IMITATED | IMITATED[host.kind]).items():
         text = (_IMITATIONS / source).read_text(encoding="utf-8")
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
@@ -248,9 +255,9 @@ def _launchd(host: SandboxHost) -> str:
 
 
 def _enter(host: SandboxHost, folder: Path) -> str:
-    bin_folder = host.inside(_PATHS[host.name][0])
+    bin_folder = host.inside(_PATHS[host.kind][0])
     assignments = " ".join(shlex.quote(f"{name}={value}") for name, value in environment(host, folder).items())
-    home = shlex.quote(host.inside(HOMES[host.name]))
+    home = shlex.quote(host.inside(HOMES[host.kind]))
     return _ENTER.format(home=home, env=f"{bin_folder}/env", assignments=assignments)
 
 
@@ -258,7 +265,7 @@ def environment(host: SandboxHost, folder: Path) -> dict[str, str]:
     """What a shell on ``host`` has in its environment."""
     sockets = f"/{host.tmux_folder.relative_to(host.folder)}" if host.isolated else str(host.tmux_folder)
     own = {
-        "HOME": host.inside(HOMES[host.name]),
+        "HOME": host.inside(HOMES[host.kind]),
         "PATH": path_variable(host),
         "SHELL": shell_of(host),
         "USER": host.user,
@@ -271,7 +278,7 @@ def environment(host: SandboxHost, folder: Path) -> dict[str, str]:
     }
     if host.name == "pixel":
         own["PREFIX"] = host.inside(PREFIX)
-    return own | {"TMPDIR": host.inside(_TEMPORARY[host.name])}
+    return own | {"TMPDIR": host.inside(_TEMPORARY[host.kind])}
 
 
 def _script(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ def command_on(host: SandboxHost, script: str) -> list[str]:
         pid = host.boot_pid_file.read_text().strip()
     except OSError:
         raise SandboxError(f"{host.name} is not up: miyabi sandbox up") from None
-    words = [programs.path_of("nsenter"), "--target", pid, "--mount", "--uts", "--root", "--wd=/"]
+    words = [programs.path_of("nsenter"), "--target", pid, "--mount", "--uts", "--root", "--wd"]
     return [*words, enter, "sh", "-c", script]
 
 

@@ -13,10 +13,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from miyabi.sandbox import hosts, programs, specs
-from miyabi.sandbox.fleet import HOST_NAMES, Sandbox, SandboxError, SandboxHost, resolved
+from miyabi.sandbox import cloud_life, hosts, programs, specs
+from miyabi.sandbox.fleet import HOST_NAMES, Sandbox, SandboxError, SandboxHost, cloud_hosts, instances, resolved
 from miyabi.sandbox.inside import tmux_on
-from miyabi.sandbox.processes import alive, end_all, handled, processes_of, wait_for
+from miyabi.sandbox.processes import alive, end_all, handled, processes_of, state_of, wait_for
 from miyabi.sandbox.tools import IMITATIONS
 
 # The longest path of a unix socket is 107 characters on Linux.
@@ -28,17 +28,20 @@ _DEADLY = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _SSHD_FOLDER = Path("/run/sshd")
 
 
-def up(folder: Path, *, plain: bool = False, say: Callable[[str], None] = lambda _: None) -> Sandbox:
+def up(
+    folder: Path, *, plain: bool = False, cloud: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Sandbox:
     """Bring up a sandbox in ``folder``, or find the one that is up.
 
     + plain: no root folders of the hosts' own, even where they could be had
+    + cloud: with hosts that are instances of a pretended EC2, where root folders and moto can be had
     + say: told what happens
     """
     programs.check_machine()
     folder = resolved(folder)
     _check_folder(folder)
     there = Sandbox.load(folder)
-    if there is not None and all(_is_up(host) for host in there.hosts.values()):
+    if there is not None and _is_whole(there):
         say(f"the sandbox is up already, in {folder}")
         return there
     if there is not None or folder.exists():
@@ -48,12 +51,18 @@ def up(folder: Path, *, plain: bool = False, say: Callable[[str], None] = lambda
     folder.mkdir(parents=True, mode=0o700)
     (folder / _MARK).touch()
     hosts.make_key(folder / "key")
+    has_cloud = cloud and isolated and cloud_life.can_be_had()
+    if has_cloud:
+        cloud_life.start(folder)
     sandbox = _plan(folder, isolated=isolated)
     for host in sandbox.hosts.values():
         hosts.build(host, folder, (folder / "key.pub").read_text())
-    specs.write(sandbox)
     for host in sandbox.hosts.values():
         boot(host, folder)
+    if has_cloud:
+        cloud_life.launch(folder)
+        sandbox = Sandbox(folder, sandbox.hosts | cloud_hosts(folder))
+    specs.write(sandbox)
     for host in sandbox.hosts.values():
         wait_for(lambda host=host: answers(host, host.way_in), 15, f"{host.name} does not boot: {_log(host)}")  # type: ignore[misc]
         wait_for(lambda host=host: answers(host, host.port), 15, f"sshd of {host.name} does not come up: {_log(host)}")  # type: ignore[misc]
@@ -159,6 +168,13 @@ def _is_up(host: SandboxHost) -> bool:
     return boot_pid(host) is not None
 
 
+def _is_whole(sandbox: Sandbox) -> bool:
+    """Whether it is up; an instance may be stopped as long as its cloud is there."""
+    if sandbox.cloud.exists() and not cloud_life.is_up(sandbox.folder):
+        return False
+    return all(_is_up(host) for host in sandbox.hosts.values() if host.kind != "cloud")
+
+
 def answers(host: SandboxHost, port: int, seconds: float = 2.0) -> bool:
     """Whether an sshd says who it is on a port of ``host``."""
     with contextlib.suppress(OSError), socket.create_connection((host.address, port), timeout=seconds) as connection:
@@ -208,15 +224,24 @@ def status(sandbox: Sandbox) -> list[str]:
     for host in sandbox.hosts.values():
         at = f"{host.address}, sshd on {host.port}, way in on {host.way_in}"
         lines.append(f"{host.name}: {host.platform}, {at}")
-        if _is_up(host):
+        if state_of(boot_pid(host) or 0) == "T":
+            lines.append("  hangs: everything on it is stopped")
+        elif _is_up(host):
             doors = f"way in: {_answering(host, host.way_in)}; sshd: {_answering(host, host.port)}"
             lines.append(f"  {doors}; tmux: {_tmux(host)}")
         else:
-            lines.append("  is not up: miyabi sandbox up makes it anew")
-        lines.append(f"  imitated: {IMITATIONS[host.name]}")
+            lines.append(f"  is not up{_why_not(sandbox, host)}")
+        lines.append(f"  imitated: {IMITATIONS[host.kind]}")
         if not host.isolated:
             lines.append(f"  not imitated without root: {_not_imitated(host)}")
     return lines
+
+
+def _why_not(sandbox: Sandbox, host: SandboxHost) -> str:
+    for row in instances(sandbox.folder):
+        if row["name"] == host.name and row["host"]:
+            return f": instance {row['instance_id']} is {'booting' if row['boots'] else row['power']}"
+    return ": miyabi sandbox up makes it anew"
 
 
 def _not_imitated(host: SandboxHost) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from miyabi.sandbox.fleet import HOST_NAMES, HOST_VARIABLE, SANDBOX_VARIABLE, SandboxError
+from miyabi.sandbox.fleet import HOST_VARIABLE, SANDBOX_VARIABLE, SandboxError
 
 _PROC = Path("/proc")
 
@@ -68,9 +68,9 @@ def all_processes() -> set[int]:
 
 def processes_of(folder: Path, host: str | None = None) -> set[int]:
     """Every live process of the sandbox in ``folder``, or of one of its hosts, however it has detached itself."""
-    names = [host] if host else list(HOST_NAMES)
-    roots = [status for name in names if (status := _status(folder / "hosts" / name))]
-    return {pid for pid in all_processes() if _belongs(pid, folder, names, roots)}
+    own = [folder / "hosts" / host] if host else [*(folder / "hosts").glob("*")]
+    roots = [status for each in own if (status := _status(each))]
+    return {pid for pid in all_processes() if _belongs(pid, folder, host, roots)}
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -80,15 +80,16 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _belongs(pid: int, folder: Path, names: list[str], roots: list[os.stat_result]) -> bool:
+def _belongs(pid: int, folder: Path, host: str | None, roots: list[os.stat_result]) -> bool:
     root = _status(_PROC / str(pid) / "root")
     if root is not None and any(os.path.samestat(root, each) for each in roots):
         return True
     environment = environment_of(pid)
     if environment.get(SANDBOX_VARIABLE) == str(folder):
-        return environment.get(HOST_VARIABLE) in names
+        return host is None or environment.get(HOST_VARIABLE) == host
     # sshd overwrites its environment with its title; but it keeps its log open.
-    return name_of(pid).startswith("sshd") and any(_writes_below(pid, folder / "hosts" / name) for name in names)
+    below = folder / "hosts" / host if host else folder / "hosts"
+    return name_of(pid).startswith("sshd") and _writes_below(pid, below)
 
 
 def _writes_below(pid: int, folder: Path) -> bool:

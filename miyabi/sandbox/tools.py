@@ -18,6 +18,7 @@ TOOLS = {
     "pixel": [*_EVERYWHERE, *_GNU, "dash", "mksh", "tmux", "sv", "runsv", "runsvdir"],
     "mugen": [*_EVERYWHERE, *_GNU, *_LINUX],
     "macbook": [*_EVERYWHERE, "curl", "hostname", "sync", "zsh"],
+    "cloud": [*_EVERYWHERE, *_GNU, *_LINUX],
 }
 
 # The host's own agents, and what they need.
@@ -37,6 +38,7 @@ IMITATED = {
         **dict.fromkeys((f"termux-{name}" for name in _TERMUX_API), "pixel/termux-api"),
     },
     "mugen": {},
+    "cloud": {},
     "macbook": {name: f"macbook/{name}" for name in (*_MACBOOK, "uptime", "vm_stat")},
 }
 
@@ -46,5 +48,6 @@ PYTHON_IMITATED = {"ps": "ps.py", "miyabi-mcp-server": "mcp_server.py"}
 IMITATIONS = {
     "pixel": "Termux's folders, df, uptime, uname, getprop, ip, ifconfig, sv-enable, service-daemon and Termux:API",
     "mugen": "nothing but ps",
+    "cloud": "ps, and all that is EC2: the API, the hardware, the agent of Systems Manager",
     "macbook": "launchd with launchctl, df, uptime, uname, sw_vers, sysctl, vm_stat, memory_pressure, ifconfig, route",
 }
