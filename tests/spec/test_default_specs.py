@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from miyabi.instance_rules import InstanceRules
+from miyabi.levels import Level
 from miyabi.spec import Pane, Spec
-from miyabi.spec_file import known_specs, load_spec, resolve_spec
+from miyabi.spec_file import known_specs, load_spec, parse_spec, resolve_spec
 
 SPECS = Path(__file__).parents[2] / "inventory" / "specs"
 WINDOWS = ["main", "codegen-1", "codegen-2", "codegen-3", "review", "pr", "deploy", "monitor"]
@@ -26,7 +28,7 @@ def panes(spec: Spec) -> list[Pane]:
 
 
 def test_there_is_one_for_each_host() -> None:
-    assert known_specs(SPECS) == ["control", "macbook", "mugen", "pixel"]
+    assert known_specs(SPECS) == ["control", "ec2", "macbook", "mugen", "pixel"]
 
 
 @pytest.mark.parametrize("name", ["mugen", "macbook"])
@@ -63,6 +65,21 @@ def test_the_phone() -> None:
     assert not any(pane.supervised for pane in panes(spec))
 
 
+def test_an_instance_is_left_alone_by_default() -> None:
+    spec = read("ec2")
+    assert spec.recovery.max_level is Level.L4
+    assert spec.l4 == InstanceRules()
+    text = (SPECS / "ec2.yaml").read_text()
+    assert load_spec_with(text, "# l4:") == spec.l4
+
+
+def load_spec_with(text: str, begin: str) -> InstanceRules:
+    """What a spec says of instances when all that is commented out from ``begin`` on is not."""
+    before, _, after = text.partition(begin)
+    written = before + "\n".join(line.removeprefix("# ") for line in f"{begin}{after}".splitlines())
+    return parse_spec("ec2.yaml", written.encode(), base_directory="~").l4
+
+
 def test_a_stranger_s_machine_gets_plain_panes_and_nothing_else() -> None:
     spec = read("control")
     assert [session.session_name for session in spec.sessions] == ["miyabi-control"]
@@ -71,7 +88,7 @@ def test_a_stranger_s_machine_gets_plain_panes_and_nothing_else() -> None:
     assert spec.recovery.setup_script is None
 
 
-@pytest.mark.parametrize("name", ["control", "pixel", "mugen", "macbook"])
+@pytest.mark.parametrize("name", ["control", "pixel", "mugen", "macbook", "ec2"])
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash", "mksh", "zsh"])
 def test_what_is_typed_runs_in_any_shell(name: str, shell: str, tmp_path: Path) -> None:
     program = shutil.which(shell)
