@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from miyabi.ec2_troubles import trouble
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WORDS = {"ec2": "EC2", "ssm": "SSM"}
+# Seconds for which credentials that were not found are not searched again: a search may take two.
+_SEARCH_AGAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Account:
         self._lock = RLock()
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str, Patience], Any] = {}
-        self._without: BaseException | None = None
+        self._searched_in_vain: float | None = None
 
     def ask(self, service: str, region: str, patience: Patience, question: Callable[[Any], T]) -> T:
         """What a service answers.
@@ -64,7 +67,7 @@ class Account:
                 raise
             # boto3 raises many classes, not all of them its own: the file of an SSO session may be no JSON.
             found = trouble(_WORDS[service], region, error)
-            if found.kind == "credentials" and error is not self._without:
+            if found.kind == "credentials" and self._searched_in_vain is None:
                 # Whoever logs in meanwhile has others.
                 forget(self)
             raise found from error
@@ -90,18 +93,18 @@ class Account:
         return self._with_credentials().client(service, region_name=region, config=config)  # type: ignore[call-overload]
 
     def _with_credentials(self) -> boto3.Session:
-        """The session. Where there are no credentials, the search for them takes seconds: it is made once."""
+        """The session. Where there are no credentials, the search for them takes seconds: it is made once for all."""
         import boto3  # noqa: PLC0415 - see the module's docstring
         from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
 
-        if self._without is not None:
-            raise self._without
+        if self._searched_in_vain is not None and monotonic() < self._searched_in_vain + _SEARCH_AGAIN:
+            raise NoCredentialsError
         if self._session is None:
             session = boto3.Session(profile_name=self.profile or None)
             if session.get_credentials() is None:
-                self._without = NoCredentialsError()
-                raise self._without
-            self._session = session
+                self._searched_in_vain = monotonic()
+                raise NoCredentialsError
+            self._session, self._searched_in_vain = session, None
         return self._session
 
 

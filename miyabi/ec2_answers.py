@@ -27,6 +27,9 @@ _NO_CHECK = Check("not-applicable")
 
 def instances_of(region: str, answer: Answer) -> tuple[Instance, ...]:
     """The instances in an answer to DescribeInstances; nothing is known of their checks yet (see ``with_statuses``)."""
+    # A page of somebody else's must not look as if there were no instances.
+    if "Reservations" not in answer:
+        raise ParseError("there are no Reservations in it: is there a proxy, or a page to log in to a network?")
     found = (each for reservation in _records(answer, "Reservations") for each in _records(reservation, "Instances"))
     return tuple(_instance(region, each) for each in found)
 

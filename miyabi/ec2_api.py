@@ -21,7 +21,7 @@ from miyabi.ec2_account import Account, Patience, account
 from miyabi.ec2_command import CommandOutcome, run_on_instance
 from miyabi.ec2_questions import Tags, batches, filters, has_tags, template_of
 from miyabi.ec2_settings import Ec2Settings
-from miyabi.ec2_troubles import code_of, message_of, trouble
+from miyabi.ec2_troubles import code_of, message_of, one_line, trouble
 from miyabi.errors import Ec2Error, ParseError
 from miyabi.instance import Instance
 
@@ -77,7 +77,7 @@ class Region:
                 return ec2.describe_instances(InstanceIds=[instance_id])
             except ec2.exceptions.ClientError as error:
                 if code_of(error) in _NOT_KNOWN:
-                    return {}
+                    return {"Reservations": []}
                 raise
 
         answer = self._ec2(question)
@@ -238,7 +238,7 @@ class Region:
         try:
             return reader()
         except (ParseError, IndexError) as error:
-            raise Ec2Error("fault", f"EC2 {self.name}: its answer is not understood: {error}") from error
+            raise Ec2Error("fault", f"EC2 {self.name}: its answer is not understood: {one_line(str(error))}") from error
 
 
 @dataclass(frozen=True, slots=True)
