@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -15,6 +17,7 @@ from miyabi.ec2_settings import Ec2Settings
 from miyabi.errors import Ec2Error
 from miyabi.instance import Check, ScheduledEvent
 from tests.ec2.cloud import REGION, Cloud
+from tests.fleet.control import REPOSITORY
 from tests.fleet.waiting import wait_until
 
 OTHER = "us-east-1"
@@ -281,6 +284,17 @@ def test_an_answer_that_nobody_understands(cloud: Cloud, region: Region) -> None
     with pytest.raises(Ec2Error, match="its answer is not understood: there are no Reservations in it") as failed:
         region.instances()
     assert failed.value.kind == "fault"
+
+
+def test_nothing_of_aws_is_imported_before_it_is_asked() -> None:
+    names = ("boto3", "botocore", "pydantic", "yaml", "tenacity", "rich", "sqlalchemy")
+    code = (
+        "import sys, miyabi.ec2_api, miyabi.instance_json; miyabi.ec2_api.Region('us-east-1'); "
+        "miyabi.ec2_api.look(miyabi.ec2_api.Ec2Settings()); "
+        f"print([name for name in {names!r} if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
 
 
 def test_patience_is_kept(cloud: Cloud, region: Region) -> None:
