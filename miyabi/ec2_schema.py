@@ -18,7 +18,7 @@ from miyabi.units import LONGEST_DURATION
 _DEFAULTS = Ec2Settings()
 # ap-northeast-1, us-gov-west-1, us-iso-east-1, eusc-de-east-1.
 _REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,12}){1,3}-\d{1,2}", re.ASCII)
-_PROFILE = re.compile(r"[A-Za-z0-9_.@:/+=,-]+", re.ASCII)
+_PROFILE = re.compile(r"[A-Za-z0-9_.@:/+=,][A-Za-z0-9_.@:/+=,-]*", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*", re.ASCII)
 # EC2 takes up to 200 values of a filter, and knows no longer keys and values of tags.
 _MOST_VALUES = 200

@@ -22,6 +22,9 @@ from miyabi.private_file import read_private, write_private
 
 # It is there, or it is not: each try to connect to a machine that hangs takes seconds.
 _RETRIES = 1
+# Seconds for the first word of an sshd that takes a connection: one that hangs must not keep the other hosts waiting.
+# The aws command needs some of its own.
+_BANNER = {"public": 5, "private": 5, "ssm": 15}
 _RELAY = Path(__file__).resolve().with_name("ssm_relay.py")
 # Where a host without an address is dialled: the system refuses it at once, without asking any name server.
 _NOWHERE = "Host *.invalid\n  HostName 255.255.255.255\n"
@@ -43,7 +46,11 @@ class Ways:
     @classmethod
     def of(cls, settings: Ec2Settings, say: Say) -> Ways:
         """By the settings; what is missing for them on this machine is said."""
-        common: dict[str, Any] = {"ssh_port": settings.port, "ssh_strict_host_key_checking": "yes"}
+        common: dict[str, Any] = {
+            "ssh_port": settings.port,
+            "ssh_strict_host_key_checking": "yes",
+            "ssh_paramiko_connect_kwargs": {"banner_timeout": _BANNER[settings.connect]},
+        }
         if settings.user:
             common["ssh_user"] = settings.user
         why = _no_key(settings.key) if settings.key else None
@@ -102,12 +109,13 @@ def connection(path: Path, instance: Instance) -> dict[str, Any]:
 
     + path: of inventory/ec2.yaml
 
-    Returns such as ``{"ssh_hostname": "192.0.2.7", "ssh_known_hosts_file": ...}``; with ``unreachable``, in words, when
-    it can be reached nowhere, or no host key of it is trusted.
+    Returns such as ``{"ssh_hostname": "192.0.2.7", "ssh_known_hosts_file": ...}``; a ``ssh_config_file`` of None is the
+    user's own; with ``unreachable``, in words, when it can be reached nowhere, or no host key of it is trusted.
     """
     settings = read_ec2_file(path)
     member = Member(instance.instance_id, instance, "", (), *reached_at(instance, settings.connect))
-    return Ways.of(settings, lambda _: None).connection(member, read_ring())
+    # What an earlier way needed must not stay.
+    return {"ssh_config_file": None} | Ways.of(settings, lambda _: None).connection(member, read_ring())
 
 
 def proxy_command(settings: Ec2Settings, instance: Instance) -> str:
