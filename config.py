@@ -1,5 +1,6 @@
 """pyinfra runs this file before it loads the inventory."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -9,6 +10,10 @@ from pyinfra_cli.inventory import _resolves_to_host
 from pyinfra_cli.util import PYTHON_CODES, try_import_module_attribute
 
 from operations.availability import watch_absences
+
+# What paramiko logs of a connection that failed, pyinfra says in a line.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
 
 # Seconds to wait for a host's first word: one that is offline must not keep the others waiting.
 CONNECT_TIMEOUT = 5

@@ -151,7 +151,7 @@ def _learned(fleet: FleetOfEc2, now: float, say: Say) -> Ring:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a run that knows all keys needs none
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            failures = list(pool.map(lambda each: _learn(fleet.settings, each, now), due))
+            failures = list(pool.map(lambda each: learn(fleet.settings, each.instance, each.address, now), due))
         ring = read_ring()
         said = {each.name: failure for each, failure in zip(due, failures, strict=True) if failure}
     else:
@@ -163,18 +163,20 @@ def _learned(fleet: FleetOfEc2, now: float, say: Say) -> Ring:
     return ring
 
 
-def _learn(settings: Ec2Settings, member: Member, now: float) -> str | None:
-    """Why no key of an instance is trusted, in words; None when one is."""
+def learn(settings: Ec2Settings, instance: Instance, address: str, now: float) -> str | None:
+    """Trust the host keys that an instance has printed into its console.
+
+    + address: where its sshd answers
+
+    Returns why no key of it is trusted, in words; None when one is.
+    """
     from miyabi.ec2_api import Region  # noqa: PLC0415 - what AWS needs is imported when it is asked
     from miyabi.offered_keys import offered_keys  # noqa: PLC0415
 
-    instance = member.instance
     way = proxy_command(settings, instance)
     try:
         console = Region(instance.region, settings.profile)
-        return learn_keys(
-            console, instance, now, lambda wanted: offered_keys(member.address, settings.port, way, wanted)
-        )
+        return learn_keys(console, instance, now, lambda wanted: offered_keys(address, settings.port, way, wanted))
     except MiyabiError as error:
         return str(error)
 

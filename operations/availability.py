@@ -28,6 +28,7 @@ _DOWN = "miyabi_down"
 
 # What pyinfra says of a host that is not there. One that is there and does not let us in, or has another key, is no
 # absence.
+_REFUSED = ("Authentication error", "SSH host key error", "SSH error (StrictPolicy")
 _ABSENT = ("Could not connect", "Could not resolve hostname", "EOF error", "SSH error (Error reading SSH protocol")
 
 
@@ -68,7 +69,7 @@ def down(host: Host) -> str | None:
 
 def is_there_and_refuses(words: str) -> bool:
     """Whether what pyinfra said of a connection means that somebody is there, who does not let us in or is another."""
-    return not words.startswith(_ABSENT)
+    return words.startswith(_REFUSED)
 
 
 def come_back(host: Host) -> None:

@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import ConnectError
 
 from facts.boot import boot_section
 from facts.observation import Unknown, ask, forget_everything
-from miyabi.errors import Ec2Error, MiyabiError
+from miyabi.errors import MiyabiError
 from miyabi.instance import Instance
 from miyabi.presence import note_boot, remembered
 from miyabi.state import Boot
@@ -133,10 +133,14 @@ class _Watch:
         forget_everything(host)
         boot = ask(host, boot_section())
         why = boot.reason if isinstance(boot, Unknown) else self._is_old(boot)
-        if why or isinstance(boot, Unknown):
+        # What answers needs no other remedy, whatever it was that brought it back.
+        is_last = now() >= self.awaited.until
+        if isinstance(boot, Unknown) or (why and not is_last):
             host.connected = False
             host.connector.client.close()  # type: ignore[attr-defined] # an instance is reached by ssh
             return why or "it does not tell which boot it is"
+        if why:
+            host.log_styled(f"it answers; {why}", fg="yellow", log_func=logger.warning)
         note_boot(host.name, boot.boot_id)
         come_back(host)
         return ""
@@ -172,14 +176,15 @@ def follow(host: Host, instance: Instance) -> None:
 
     Raises ``MiyabiError`` when its keys can neither be read nor learnt.
     """
-    from miyabi.ec2_ways import connection  # noqa: PLC0415 - only L4 needs it
+    from miyabi.ec2_inventory import learn  # noqa: PLC0415 - only L4 needs it
+    from miyabi.ec2_ways import connection  # noqa: PLC0415
 
     path = ec2_file_of(host)
     if path is None:
         return
     data = connection(path, instance)
     if "unreachable" in data:
-        _learn(host, instance, str(data["ssh_hostname"]))
+        learn(settings_of(host), instance, str(data["ssh_hostname"]), now())
         data = connection(path, instance)
     if all(host.data.get(key) == value for key, value in data.items()) and "unreachable" in data:
         return
@@ -190,17 +195,3 @@ def follow(host: Host, instance: Instance) -> None:
         host.connector = host.connector_cls(host.state, host)
         if "ssh_hostname" in changed:
             host.log(f"it is at {data['ssh_hostname']} now")
-
-
-def _learn(host: Host, instance: Instance, address: str) -> None:
-    """Trust the keys that a new instance has printed into its console."""
-    from miyabi.ec2_ways import proxy_command  # noqa: PLC0415 - only L4 needs it
-    from miyabi.host_trust import learn_keys  # noqa: PLC0415
-    from miyabi.offered_keys import offered_keys  # noqa: PLC0415
-
-    settings = settings_of(host)
-    way = proxy_command(settings, instance)
-    try:
-        learn_keys(region_of(host), instance, now(), lambda: offered_keys(address, settings.port, way))
-    except Ec2Error as error:
-        host.log(str(error), log_func=logger.warning)

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 # Seconds that are left at least for one more remedy to be begun, and for connecting to an instance that is there.
 _WORTH_IT = 10.0
 _CONNECTING = 30.0
+# Seconds for which an instance whose checks are fine is tried to be reached, before it is taken for dead.
+_IN_DOUBT = 30.0
 
 
 @operation(nests=True)
@@ -96,17 +98,24 @@ def _recovered(
 ) -> Generator[PyinfraCommand]:
     rescue, began = rescue_of(host), now()
     until = began + wanted.recovery.budget(Level.L4)
+    is_sure = down(host) is None or not host.state.is_executing
     while True:
         case, advice = _advised(wanted, climb, remedy)
         if advice.verb == "nothing":
             host.noop("its instance answers")
             return
-        if not (yield from _may_go_on(case, advice, until)):
+        if (why := _why_it_ends(case, advice, until)) is not None:
+            yield from _given_up(why, advice)
             return
-        if advice.verb == "apply" and advice.remedy is not None:
+        if advice.verb != "apply" or not is_sure:
+            # Waiting and connecting change nothing.
+            may_tell(host)
+            yield FunctionCommand(_wait if advice.verb != "apply" else _try_again, (advice, until), {})
+            is_sure = is_sure or advice.verb == "apply"
+        elif advice.remedy is not None:
+            if not (yield from may_apply(host, advice, advice.remedy, until)):
+                return
             yield FunctionCommand(apply, (advice.remedy, until), {})
-        else:
-            yield FunctionCommand(_wait, (advice, until), {})
         if not rescue.failure:
             break
     done = f"{' and '.join(each.remedy for each in rescue.tried) or 'waited for'} in {now() - began:.1f} s"
@@ -152,37 +161,31 @@ def _note(advice: Advice) -> None:
     )
 
 
-def _may_go_on(case: Case, advice: Advice, until: float) -> Generator[PyinfraCommand, None, bool]:
-    """Whether something is to be done or waited for; when not, the operation ends with the reason."""
+def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
+    """Why nothing more is done, in words; None when there is something to do or to wait for."""
+    from miyabi.remedy import plan_line  # noqa: PLC0415 - only L4 needs it
+
     refused = down(host)
     if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
         # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
-        yield from _given_up(f"it is there, and cannot be used: {refused}", advice)
-        return False
+        return f"it is there, and cannot be used: {host.data.get('unreachable') or refused}"
     if advice.verb == "tell" or advice.row == "not-asked":
-        yield from _given_up(None, advice)
-        return False
-    if rescue_of(host).tried and until - now() < _WORTH_IT:
-        yield from _given_up(f"it is not back yet ({rescue_of(host).failure}); the next run goes on", advice)
-        return False
-    if advice.verb == "apply" and advice.remedy is not None:
-        return (yield from may_apply(host, advice, advice.remedy, until))
-    # Waiting and connecting change nothing.
-    may_tell(host)
-    return True
+        return plan_line(advice, host.name)
+    if until - now() < _WORTH_IT and rescue_of(host).failure:
+        return f"{plan_line(advice, host.name)}; it is not back yet ({rescue_of(host).failure}); the next run goes on"
+    return None
 
 
 def _is_off(case: Case) -> bool:
     return case.instance is not None and case.instance.power != "running"
 
 
-def _given_up(why: str | None, advice: Advice) -> Generator[PyinfraCommand]:
+def _given_up(why: str, advice: Advice) -> Generator[PyinfraCommand]:
     """The end of L4 for this host: what was found, what was tried, and what a human can do."""
-    from miyabi.remedy import BY_HAND, next_step, plan_line  # noqa: PLC0415 - only L4 needs it
+    from miyabi.remedy import BY_HAND, next_step  # noqa: PLC0415 - only L4 needs it
 
-    words = why or plan_line(advice, host.name)
     step = next_step(advice, host.name)
-    told = f"{words}; {step}" if step else words
+    told = f"{why}; {step}" if step else why
     if host.state.is_executing:
         rescue_of(host).outcome = told
     if down(host) is None and advice.row != BY_HAND:
@@ -211,6 +214,18 @@ def _wait(state: State, host: Host, advice: Advice, until: float) -> bool:
         starts=under_way is not None and under_way.remedy == "stop-start",
     )
     rescue.failure = wait_until_back(host, awaited)
+    return True
+
+
+def _try_again(state: State, host: Host, advice: Advice, until: float) -> bool:
+    """Try to connect once more, for longer where EC2 finds nothing wrong.
+
+    A network that is lost for a moment is no reason to reboot anything.
+    """
+    del state, until
+    began = now()
+    awaited = Awaited(began, began + (_IN_DOUBT if advice.row == "ssh-dead" else 0.0))
+    rescue_of(host).failure = wait_until_back(host, awaited)
     return True
 
 

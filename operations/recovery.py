@@ -21,11 +21,12 @@ from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.message import status_line
 from miyabi.plan import Action
+from miyabi.presence import note_boot
 from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from miyabi.state import Host as HostState
 from operations import processes
-from operations.availability import absence, asleep, down
+from operations.availability import absence, asleep, down, is_instance
 from operations.bring_up import subject_of
 from operations.climbing import climb_of
 from operations.closing import close
@@ -116,6 +117,9 @@ def _assess(wanted: Spec, climb: Climb) -> Generator[PyinfraCommand]:
 def _note(wanted: Spec, climb: Climb, looked: tuple[tuple[SessionMatch, ...], tuple[Drift, ...]] | str) -> None:
     """Remember the first look: what is wrong, and why."""
     seen = observe(host, wanted)
+    if is_instance(host) and seen.boot is not None:
+        # By it L4 tells later that it was booted.
+        note_boot(host.name, seen.boot.boot_id)
     if isinstance(looked, str):
         note_first_look(host, seen, (), (), climb, unknown=looked)
         return
