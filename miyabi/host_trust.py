@@ -35,6 +35,8 @@ _PAUSE_OF_NEW = 60.0
 _NEW = 900.0
 # Seconds after which nobody can still be about to read a file of known hosts that was replaced.
 _OVER = 3600.0
+# Seconds after which an instance that no run has met is gone.
+_GONE = 30 * 86400.0
 
 
 class Console(Protocol):
@@ -182,7 +184,7 @@ def known_hosts_for(instance_id: str, address: str, port: int, ring: Ring | None
         else:
             private_folder(where.parent)
             write_private(path, text)
-        _remove_others(path, instance_id)
+            _remove_old(path, instance_id)
     except OSError as error:
         raise InventoryError(_unkept(error, path)) from None
     return path
@@ -195,10 +197,13 @@ def _is(path: Path, text: str) -> bool:
         return False
 
 
-def _remove_others(path: Path, instance_id: str) -> None:
-    for each in path.parent.glob(f"{instance_id}.*"):
+def _remove_old(path: Path, instance_id: str) -> None:
+    """Remove what ``path`` has replaced, and what was of instances that are gone."""
+    now = time.time()
+    for each in path.parent.iterdir():
+        life = _OVER if each.name.startswith(f"{instance_id}.") else _GONE
         with suppress(FileNotFoundError):
-            if each != path and each.lstat().st_mtime < time.time() - _OVER:
+            if each != path and each.lstat().st_mtime < now - life:
                 each.unlink()
 
 

@@ -101,9 +101,16 @@ def test_old_files_go(keys: tuple[Made, Made]) -> None:
     paths = [known_hosts_for(ONE.instance_id, f"192.0.2.{number}", 22) for number in range(1, 4)]
     assert all(path.exists() for path in paths)
     os.utime(paths[0], (time.time() - 7200,) * 2)
-    # Another run may be about to read the newer one.
+    other = known_hosts_for(TWO.instance_id, "192.0.2.1", 22)
+    os.utime(other, (time.time() - 86400,) * 2)
+    # Another run may be about to read the newer one; what is in use is never old.
+    assert known_hosts_for(ONE.instance_id, "192.0.2.4", 22).exists()
+    assert [path.exists() for path in (*paths, other)] == [False, True, True, True]
+    os.utime(other, (time.time() - 40 * 86400,) * 2)
+    os.utime(paths[2], (time.time() - 7200,) * 2)
     assert known_hosts_for(ONE.instance_id, "192.0.2.3", 22) == paths[2]
-    assert [path.exists() for path in paths] == [False, True, True]
+    assert known_hosts_for(ONE.instance_id, "192.0.2.5", 22).exists()
+    assert [path.exists() for path in (*paths, other)] == [False, True, True, False]
 
 
 def test_fingerprints_alone_need_an_sshd_that_has_such_a_key(keys: tuple[Made, Made], ssh_host: SshHost) -> None:
