@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -186,8 +187,9 @@ def follow(host: Host, instance: Instance) -> None:
     if "unreachable" in data:
         learn(settings_of(host), instance, str(data["ssh_hostname"]), now())
         data = connection(path, instance)
-    if all(host.data.get(key) == value for key, value in data.items()) and "unreachable" in data:
-        return
+    if data["ssh_config_file"] is None:
+        # pyinfra takes no None where there was a file.
+        data["ssh_config_file"] = str(Path.home() / ".ssh" / "config") if host.data.get("ssh_config_file") else ""
     changed = {key: value for key, value in ({"unreachable": ""} | data).items() if host.data.get(key, "") != value}
     for key, value in changed.items():
         setattr(host.data, key, value)
