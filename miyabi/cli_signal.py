@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -59,10 +59,13 @@ def signal(name: str, target: str, *, is_json: bool) -> None:
         looked = look_at(fleet, [named.host], now)
     alarm = _Alarm(named, INCOMING[name], run, is_json)
     [status] = looked.statuses
-    if alarm.level is Level.L4:
-        _instance(fleet, alarm, status, now)
-    else:
+    if alarm.level is not Level.L4:
         _recover(fleet, alarm, status)
+    elif fleet.hosts[named.host].get("instance_id"):
+        # What its instance needs, and may be done to it, is found out there.
+        _run(fleet, alarm, Level.L4, [drift_json(each) for each in status.drifts])
+    else:
+        _no_instance(fleet, alarm, status, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,17 @@ def _recover(fleet: FleetOfClone, alarm: _Alarm, status: HostStatus) -> None:
     if not is_json:
         for each in wrong:
             click.echo(f"{shown(named.host)}:{shown(each.found.target)}: {shown(each.found.reason)}")
+    _run(fleet, alarm, needed, [drift_json(each) for each in wrong])
+
+
+def _run(fleet: FleetOfClone, alarm: _Alarm, needed: Level, found: list[dict[str, Any]]) -> NoReturn:
+    """Recover the host as far as a level, and end as ``miyabi recover`` does."""
+    named, is_json = alarm.named, alarm.is_json
     order = Order(alarm.run, (named.host,), "auto", needed.name)
     code = run_order(fleet, order, is_json=is_json)
     outcomes = outcomes_of(fleet, order)
     ended = exit_code(outcomes, code)
     if is_json:
-        found = [drift_json(each) for each in wrong]
         hosts = [outcome_json(each) for each in outcomes]
         print_json({**_head(named), "found": found, "max_level": needed.name, "exit_code": ended, "hosts": hosts})
     else:
@@ -119,8 +127,8 @@ def _head(named: TargetName) -> dict[str, Any]:
     return {"host": named.host, "target": named.target}
 
 
-def _instance(fleet: FleetOfClone, alarm: _Alarm, status: HostStatus, now: float) -> None:
-    """Say what is known of a host of which an instance's failure is told: no level here can replace one."""
+def _no_instance(fleet: FleetOfClone, alarm: _Alarm, status: HostStatus, now: float) -> None:
+    """Say what is known of a host of which an instance's failure is told, and which is none."""
     named = alarm.named
     answers = status.health not in {"unreachable", "asleep"}
     since = "" if status.since is None else f" since {both_clocks(status.since)}"
@@ -131,7 +139,7 @@ def _instance(fleet: FleetOfClone, alarm: _Alarm, status: HostStatus, now: float
         print_json({**_head(named), **told, "since": iso(status.since), "reason": words, "incident": incident})
     else:
         say(f"{shown(named.host)}: {words}")
-        say(f"{shown(named.host)} is no instance that can be restarted from here (L4): nothing was done")
+        say(f"{shown(named.host)} is no EC2 instance of inventory/ec2.yaml (L4): nothing was done")
         if incident is not None:
             say(f"incident {incident} is open: miyabi incidents")
     raise SystemExit(1)

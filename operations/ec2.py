@@ -81,9 +81,8 @@ def rebooted(since: float | None = None) -> Generator[PyinfraCommand]:
     if since is not None and down(host) is None and is_instance(host):
         boot = ask(host, boot_section())
         if isinstance(boot, Unknown) or boot.uptime is None:
-            yield refusal(
-                f"since when it is up cannot be told{f': {boot.reason}' if isinstance(boot, Unknown) else ''}"
-            )
+            why = boot.reason if isinstance(boot, Unknown) else "the host does not tell"
+            yield refusal(f"since when it is up is unknown: {why}")
             return
         if now() - boot.uptime >= since:
             host.noop(f"it was booted {boot.uptime:.0f} s ago")
@@ -112,7 +111,7 @@ def reachable() -> Generator[PyinfraCommand]:
 
 
 def _with_case(act: _Act) -> Generator[PyinfraCommand]:
-    """What ``act`` yields for the host's spec and what EC2 says of its instance; the last word is whether it is reached."""
+    """What ``act`` yields for the host's spec and what EC2 says of its instance, and whether that is reached then."""
     if not is_instance(host):
         yield refusal(f"{host.name} is no instance: its data names no instance_id and region (inventory/ec2.yaml)")
         return

@@ -117,7 +117,7 @@ def test_hosts_that_are_not_reached_are_in_the_table(ssh_fleet: Fleet, clone: Cl
     told = clone.miyabi("signal", "instance-failure", "mugen")
     assert told.code == 1
     assert "it is not reached since" in told.stderr
-    assert "no instance that can be restarted from here" in told.stderr
+    assert "no EC2 instance of inventory/ec2.yaml" in told.stderr
     listed = clone.miyabi("incidents")
     assert listed.code == 0, listed.output
     assert re.search(r"^HIGH +open .*mugen", listed.stdout, re.MULTILINE)
