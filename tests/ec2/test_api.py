@@ -13,6 +13,7 @@ import pytest
 from miyabi import ec2_api
 from miyabi.ec2_account import Patience
 from miyabi.ec2_api import Region, look
+from miyabi.ec2_questions import filters, template_of
 from miyabi.ec2_settings import Ec2Settings
 from miyabi.errors import Ec2Error
 from miyabi.instance import Check, ScheduledEvent
@@ -84,6 +85,7 @@ def test_every_power_comes_back(cloud: Cloud, region: Region) -> None:
     stopped, terminated = cloud.launch("stopped", {"f": "1"}), cloud.launch("terminated", {"f": "1"})
     running = cloud.launch("running", {"f": "1"})
     cloud.client().stop_instances(InstanceIds=[stopped])
+    cloud.describe(stopped, events=[{"code": "instance-retirement", "description": "degraded"}])
     cloud.client().terminate_instances(InstanceIds=[terminated])
 
     def seen() -> dict[str, str]:
@@ -93,6 +95,7 @@ def test_every_power_comes_back(cloud: Cloud, region: Region) -> None:
     by_id = {each.instance_id: each for each in region.instances([("f", ["1"])])}
     assert by_id[stopped].computer == by_id[terminated].computer == Check("not-applicable")
     assert by_id[stopped].reason.startswith("Client.UserInitiatedShutdown")
+    assert by_id[stopped].events == (ScheduledEvent("instance-retirement", description="degraded"),)
     assert by_id[running].computer == Check("ok")
 
 
@@ -286,6 +289,16 @@ def test_an_answer_that_nobody_understands(cloud: Cloud, region: Region) -> None
     assert failed.value.kind == "fault"
 
 
+def test_what_is_wanted_in_the_words_of_ec2() -> None:
+    assert filters([("role", ["w*", r"a?\b", "plain"]), ("miyabi", [])]) == [
+        {"Name": "tag:role", "Values": [r"w\*", r"a\?\\b", "plain"]},
+        {"Name": "tag-key", "Values": ["miyabi"]},
+    ]
+    assert template_of("worker") == {"LaunchTemplateName": "worker"}
+    assert template_of("lt-0a1b2c:$Latest") == {"LaunchTemplateId": "lt-0a1b2c", "Version": "$Latest"}
+    assert template_of("lt-worker:7") == {"LaunchTemplateName": "lt-worker", "Version": "7"}
+
+
 def test_nothing_of_aws_is_imported_before_it_is_asked() -> None:
     names = ("boto3", "botocore", "pydantic", "yaml", "tenacity", "rich", "sqlalchemy")
     code = (
@@ -306,4 +319,4 @@ def test_patience_is_kept(cloud: Cloud, region: Region) -> None:
     assert time.monotonic() - began < 8
     assert failed.value.kind == "unreachable"
     cloud.mend()
-    assert hasty.instances() == region.instances() == ()
+    assert region.instances() == ()
