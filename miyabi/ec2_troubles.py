@@ -163,7 +163,7 @@ def _of_answer(error: BaseException) -> tuple[Ec2Trouble, str]:
     action = str(getattr(error, "operation_name", "") or "the call")
     words = f"{action}: {one_line(message)[:_LONGEST]} ({code})" if message else f"{action}: {code}"
     if code in _DENIED:
-        return "denied", f"{action} is not allowed to these credentials: allow it in their policy (docs/ec2.md)"
+        return "denied", f"{action} is not allowed to these credentials: allow it in their policy (docs/l4.md)"
     kind, said = _CODES.get(code) or (_kind_by(_status(error)), "")
     return kind, said or (f"{words}: {_LATER}" if kind == "fault" else words)
 
