@@ -24,7 +24,7 @@ setup: bytecode programs-to-run ## .venv with what a run needs, and tmux
 recover: setup ## converge the fleet to its specs
 	$(WITH_VENV) pyinfra inventory deploys/recover.py -y
 
-demo: setup programs-to-demo ## a sandbox fleet on loopback: broken, recovered, taken down
+demo: setup .venv/sandbox.stamp programs-to-demo ## a sandbox fleet on loopback: broken, recovered, taken down
 	$(WITH_VENV) miyabi sandbox demo $(DEMO)
 
 test: check bytecode programs-to-test ## check, then every test but the slow ones
@@ -46,6 +46,7 @@ lock: .venv/dev.stamp ## resolve the dependencies again (newer ones too: make lo
 	$(BIN)/python -m pip -q --disable-pip-version-check install 'uv>=0.8,<1'
 	$(RESOLVE) pyproject.toml -o requirements.lock
 	$(RESOLVE) --extra test --extra check -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(RESOLVE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements-sandbox.lock
 
 # One lock for every supported Python, processor and system.
 RESOLVE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header $(LOCK)
@@ -69,6 +70,10 @@ programs-to-test:
 
 .venv/run.stamp: requirements.lock setup.sh
 	@sh setup.sh packages requirements.lock
+	@touch $@
+
+.venv/sandbox.stamp: requirements-sandbox.lock setup.sh | .venv/run.stamp
+	@sh setup.sh packages requirements-sandbox.lock
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock setup.sh | .venv/run.stamp

@@ -18,6 +18,7 @@ _EXTRAS = _PROJECT["optional-dependencies"]
 _LOCKS = {
     "requirements.lock": _PROJECT["dependencies"],
     "requirements-dev.lock": [*_PROJECT["dependencies"], *_EXTRAS["test"], *_EXTRAS["check"]],
+    "requirements-sandbox.lock": [*_PROJECT["dependencies"], *_EXTRAS["sandbox"]],
 }
 
 
@@ -50,8 +51,8 @@ def test_a_lock_pins_every_package_by_hash_and_names_no_registry(lock: str) -> N
 
 
 def test_the_locks_agree() -> None:
-    run, development = _locked("requirements.lock"), _locked("requirements-dev.lock")
-    assert run.items() <= development.items()
+    run, sandbox, development = map(_locked, ("requirements.lock", "requirements-sandbox.lock", "requirements-dev.lock"))
+    assert run.items() <= sandbox.items() <= development.items()
 
 
 @pytest.fixture
