@@ -42,8 +42,8 @@ _GONE = 30 * 86400.0
 class Console(Protocol):
     """What tells the console's output of an instance, such as ``miyabi.ec2_api.Region``."""
 
-    def console_output(self, instance_id: str) -> str:
-        """What the instance has printed."""
+    def console_output(self, instance_id: str, *, latest: bool = True) -> str:
+        """What the instance has printed: by now, or soon after its boot."""
         ...
 
 
@@ -137,7 +137,10 @@ def learn_keys(console: Console, instance: Instance, now: float, offers: Offers 
     known = read_ring().of(instance.instance_id)
     if known.keys:
         return None
-    printed = keys_in_console(console.console_output(instance.instance_id))
+    printed = keys_in_console(console.console_output(instance.instance_id, latest=True))
+    if not printed.keys and not printed.fingerprints:
+        # Of a console that has gone on talking, EC2 still has what it said soon after the boot.
+        printed = keys_in_console(console.console_output(instance.instance_id, latest=False))
     keys = printed.keys
     why = "its console output shows no host key yet"
     if not keys and printed.fingerprints:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# What can be done to an instance, from the mildest. run-command: Systems Manager's agent restarts sshd and makes room on
-# the disk, and nothing else. replace: a new instance is launched from a template.
+# What can be done to an instance, from the mildest. run-command: Systems Manager's agent restarts sshd and makes room
+# on the disk, and nothing else. replace: a new instance is launched from a template.
 Remedy = Literal["run-command", "start", "reboot", "stop-start", "replace"]
 REMEDIES: tuple[Remedy, ...] = ("run-command", "start", "reboot", "stop-start", "replace")
 

@@ -115,6 +115,7 @@ class _Absences(BaseStateCallback):
             logger.warning(f"{host.print_prefix}{words}; L4 will look at its instance")
         else:
             logger.error(f"{host.print_prefix}{words}")
+        if is_instance(host):
             from miyabi.ec2_hosts import why_unreached  # noqa: PLC0415 - whoever is reached does not pay for it
 
             why = why_unreached(host.name, host.data.dict(), str(error))

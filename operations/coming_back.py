@@ -103,12 +103,14 @@ class _Watch:
         region, instance_id = region_of(host), instance_id_of(host)
         try:
             instance = asked_of_ec2(host, lambda: region.instance(instance_id))
-            if instance is None or instance.power == "terminated":
-                self.is_hopeless, self.state = True, "EC2 has terminated it" if instance else "EC2 knows it no more"
+            if instance is None:
+                # One that was launched just now is not known everywhere yet.
+                self.state = "EC2 knows no such instance"
                 return
             rescue_of(host).instance = instance
             remember_instance(host, instance)
             self.state = _in_words(instance)
+            self.is_hopeless = instance.power == "terminated"
             if instance.power == "stopped" and self.awaited.starts:
                 host.log("it has stopped: starting it")
                 asked_of_ec2(host, lambda: region.start(instance_id))

@@ -344,10 +344,10 @@ def test_an_instance_without_keys_in_its_console(ground: Ground) -> None:
     assert "miyabi ec2 trust web SHA256:..." in line
     assert data["unreachable"] == f"no host key of its instance {web} is trusted"
     assert Path(data["ssh_known_hosts_file"]).read_text() == ""
-    assert len(ground.cloud.calls("GetConsoleOutput")) == 1
+    assert len(ground.cloud.calls("GetConsoleOutput")) == 2
     ground.hosts()
     assert ground.lines == [line]
-    assert len(ground.cloud.calls("GetConsoleOutput")) == 1
+    assert len(ground.cloud.calls("GetConsoleOutput")) == 2
 
 
 def test_a_console_that_must_not_be_read(ground: Ground) -> None:

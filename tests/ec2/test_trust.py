@@ -26,15 +26,16 @@ ONE, TWO = instance(1, "web"), instance(2, "db")
 
 @dataclass
 class Prints:
-    """A console that prints something."""
+    """A console that prints something, and has printed something soon after its boot."""
 
     output: str = ""
+    at_boot: str = ""
     asked: list[str] = field(default_factory=list)
 
-    def console_output(self, instance_id: str) -> str:
+    def console_output(self, instance_id: str, *, latest: bool = True) -> str:
         """What the instance has printed."""
         self.asked.append(instance_id)
-        return self.output
+        return self.output if latest else self.at_boot
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +149,12 @@ def test_an_empty_console_is_no_trust_and_is_asked_again_later(folder: Path) -> 
     assert [is_due(known, new, now) for now in (5059.0, 5060.0)] == [False, True]
     assert is_due(known, old, 4000.0)
     assert known_hosts_for(ONE.instance_id, "192.0.2.1", 22).read_text() == ""
+
+
+def test_a_console_that_went_on_talking(keys: tuple[Made, Made]) -> None:
+    printed = Prints("kernel: much\n" * 9, at_boot=console(keys[0]))
+    assert learn_keys(printed, ONE, 2.0) is None
+    assert read_ring().of(ONE.instance_id).keys == (keys[0].key,)
 
 
 def test_trust_is_taken_back(keys: tuple[Made, Made]) -> None:
