@@ -48,7 +48,7 @@ def _there(folder: Path | None) -> Any:
 
 @click.group()
 def sandbox() -> None:
-    """A fleet of three hosts on this machine's loopback: pixel (like Termux), mugen (Linux), macbook (like macOS)."""
+    """A fleet on this machine's loopback: pixel (like Termux), mugen (Linux), macbook (like macOS), EC2 instances."""
 
 
 @sandbox.command()
@@ -92,8 +92,8 @@ def faults() -> None:
 
     for fault in FAULTS.values():
         mended = f"  (ends with: miyabi sandbox mend {fault.name})" if fault.mend else ""
-        click.echo(f"{fault.name:<15} {fault.summary}; {', '.join(fault.hosts)}{mended}")
-    click.echo(f"{'all':<15} {', '.join(ALL)}")
+        click.echo(f"{fault.name:<16} {fault.summary}; {', '.join(fault.hosts)}{mended}")
+    click.echo(f"{'all':<16} {', '.join(ALL)}")
 
 
 @sandbox.command("break")

@@ -81,7 +81,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _story(display: Display, folder: Path, *, plain: bool) -> list[str]:
     display.title(
-        "Three hosts on this machine's loopback, each with a real sshd and tmux; pixel and macbook are imitations"
+        "Hosts on this machine's loopback, each with a real sshd and tmux; pixel, macbook and the cloud are imitations"
     )
     sandbox = lifecycle.up(folder, plain=plain, cloud=True, say=display.say)
     display.title(f"First run: {sandbox.command}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Mapping
 
 from miyabi.sandbox import programs
 from miyabi.sandbox.fleet import SandboxError, SandboxHost
@@ -24,16 +25,22 @@ def command_on(host: SandboxHost, script: str) -> list[str]:
 
 
 def run_on(
-    host: SandboxHost, script: str, *, check: bool = True, seconds: float = 20
+    host: SandboxHost,
+    script: str,
+    *,
+    check: bool = True,
+    seconds: float = 20,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a piece of shell on ``host`` with the host's own environment.
 
     + check: whether a code other than 0 is a ``SandboxError``
+    + environment: what of ssh's own variables is to be seen there, such as SSH_CONNECTION
     """
     try:
         done = subprocess.run(  # noqa: S603 - our own hosts
             command_on(host, script),
-            env={"PATH": os.environ.get("PATH", os.defpath)},
+            env={"PATH": os.environ.get("PATH", os.defpath), **(environment or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

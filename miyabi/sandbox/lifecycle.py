@@ -128,7 +128,7 @@ def boot(host: SandboxHost, folder: Path) -> None:
     _make_sshd_folder(host, folder)
     etc = host.outside(host.etc)
     if host.isolated:
-        command = [programs.path_of("unshare"), "--mount", "--uts", "sh", str(etc / "mounts")]
+        command = [programs.path_of("unshare"), "--mount", "--uts", *_uptime(host), "sh", str(etc / "mounts")]
     else:
         command = [str(etc / "enter"), "sh", str(etc / "boot")]
     # What a background run ignores (nohup, CI) would be ignored by all that lives on the host.
@@ -146,6 +146,13 @@ def boot(host: SandboxHost, folder: Path) -> None:
     # It outlives this program; nobody waits for it.
     started.returncode = 0
     host.boot_pid_file.write_text(f"{started.pid}\n")
+
+
+def _uptime(host: SandboxHost) -> list[str]:
+    """How an instance's uptime begins anew at each boot."""
+    options = programs.own_uptime() if host.kind == "cloud" else []
+    seconds = Path("/proc/uptime").read_text().split(".")[0] if options else ""
+    return [*options, f"-{seconds}"] if options else []
 
 
 def _make_sshd_folder(host: SandboxHost, folder: Path) -> None:

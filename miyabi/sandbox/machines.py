@@ -22,10 +22,11 @@ from typing import Any
 from miyabi.sandbox import hosts, lifecycle, specs
 from miyabi.sandbox.cloud_files import read_object, write_object
 from miyabi.sandbox.cloud_rules import passing
-from miyabi.sandbox.fleet import CLOUD_NAMES, Sandbox, SandboxError, SandboxHost, row_of
+from miyabi.sandbox.fleet import CLOUD_NAMES, Sandbox, SandboxError, SandboxHost
 from miyabi.sandbox.inside import run_on
+from miyabi.sandbox.machine import Machine, agent_of, is_broken, look
 from miyabi.sandbox.machine_console import console_text
-from miyabi.sandbox.processes import end_all, processes_of, state_of
+from miyabi.sandbox.processes import end_all, processes_of
 
 # Seconds: how long a machine boots, a stop takes, a check must fail before EC2 says so, and EC2 looks at a machine that
 # has just booted; cloud/settings.json may say otherwise. A new one boots faster: nobody learns anything by waiting.
@@ -34,38 +35,6 @@ _FIRST_BOOT = 0.5
 
 _LOOK = 0.2
 _LONGEST_BOOT = 20
-
-
-@dataclass(slots=True)
-class Machine:
-    """One instance, and what stands behind it.
-
-    + host: None is that another instance has taken its place
-    + hardware: the number of the machine that it runs on; no two have the same
-    + is_fixed: whether its public address is an elastic one
-    + boots: whether it is being booted
-    + ready_at, lost_at: when it was up last, and since when it does not answer; of the monotonic clock
-    + broken_at: since when its hardware is broken
-    """
-
-    instance_id: str
-    name: str
-    region: str
-    host: SandboxHost | None
-    hardware: int
-    power: str = "pending"
-    is_fixed: bool = False
-    boots: bool = True
-    ready_at: float = 0.0
-    lost_at: float | None = None
-    broken_at: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def row(self) -> dict[str, Any]:
-        """What others may know of it."""
-        told = {"instance_id": self.instance_id, "name": self.name, "region": self.region, "power": self.power}
-        own = {"hardware": self.hardware, "boots": self.boots, "pid": os.getpid()}
-        return told | own | {"host": row_of(self.host) if self.host else None}
 
 
 @dataclass(slots=True)
@@ -82,10 +51,6 @@ class SandboxMachines:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def _rows(self) -> Path:
-        return self.folder / "cloud" / "machines"
-
     def _seconds(self, what: str) -> float:
         return float(read_object(self.folder / "cloud" / "settings.json").get(what, SECONDS[what]))
 
@@ -95,7 +60,7 @@ class SandboxMachines:
         if machine is None:
             return {}
         now = time.monotonic()
-        told: dict[str, Any] = {"power": machine.power, "elastic": machine.is_fixed, "agent": _agent(machine)}
+        told: dict[str, Any] = {"power": machine.power, "elastic": machine.is_fixed, "agent": agent_of(machine)}
         has_address = machine.power in {"pending", "running", "stopping"} or machine.is_fixed
         told["public_address"] = machine.host.address if machine.host and has_address else ""
         since = [at for at in (machine.broken_at, machine.lost_at) if at is not None]
@@ -150,8 +115,11 @@ class SandboxMachines:
         machine = self._machines.get(instance_id)
         if machine is None or machine.host is None:
             return {}
+        # The hosts share 127.0.0.1, so none of their sshds answers there, as it would on a machine of its own.
+        address, port = machine.host.address, machine.host.port
+        own = {"SSH_CONNECTION": f"{address} 1 {address} {port}"}
         try:
-            done = run_on(machine.host, script, check=False, seconds=seconds)
+            done = run_on(machine.host, script, check=False, seconds=seconds, environment=own)
         except SandboxError as error:
             return {"status": "TimedOut", "code": -1, "error": str(error)}
         return {"code": done.returncode, "output": done.stdout, "error": done.stderr}
@@ -160,7 +128,7 @@ class SandboxMachines:
         """Look at all of them for ever, as EC2's checks do."""
         while True:
             for machine in list(self._machines.values()):
-                _look(machine, self.folder)
+                look(machine, self.folder)
             time.sleep(_LOOK)
 
     def _begin(self, machine: Machine, act: Callable[[Machine], None]) -> None:
@@ -177,8 +145,12 @@ class SandboxMachines:
 
     def _note(self, machine: Machine) -> None:
         with self._lock:
-            self._rows.mkdir(exist_ok=True)
-            write_object(self._rows / f"{machine.instance_id}.json", machine.row())
+            self._write(machine)
+
+    def _write(self, machine: Machine) -> None:
+        rows = self.folder / "cloud" / "machines"
+        rows.mkdir(exist_ok=True)
+        write_object(rows / f"{machine.instance_id}.json", machine.row())
 
     def _make(self, machine: Machine) -> None:
         """Build the host, and boot it."""
@@ -208,7 +180,7 @@ class SandboxMachines:
         machine.power = "running"
         self._note(machine)
         time.sleep(self._seconds("boot") if seconds is None else seconds)
-        if not _is_broken(machine, self.folder):
+        if not is_broken(machine, self.folder):
             lifecycle.boot(host, self.folder)
             until = time.monotonic() + _LONGEST_BOOT
             while not lifecycle.answers(host, host.port) and time.monotonic() < until:
@@ -220,9 +192,15 @@ class SandboxMachines:
         self._boot(machine)
 
     def _stop(self, machine: Machine) -> None:
+        self._switch_off(machine, "stopped")
+
+    def _terminate(self, machine: Machine) -> None:
+        self._switch_off(machine, "terminated")
+
+    def _switch_off(self, machine: Machine, power: str) -> None:
         self._end(machine)
         time.sleep(self._seconds("stop"))
-        machine.power, machine.lost_at, machine.broken_at = "stopped", None, None
+        machine.power, machine.lost_at, machine.broken_at = power, None, None
 
     def _start(self, machine: Machine) -> None:
         """It is started on other hardware, and with another address unless that is fixed; its disk is the same."""
@@ -236,16 +214,11 @@ class SandboxMachines:
                 specs.write_ways(sandbox)
         self._boot(machine)
 
-    def _terminate(self, machine: Machine) -> None:
-        self._end(machine)
-        time.sleep(self._seconds("stop"))
-        machine.power, machine.lost_at, machine.broken_at = "terminated", None, None
-
     def _give_up(self, machine: Machine) -> None:
         """Another instance takes the host's place: what ran in it ends."""
         self._end(machine)
         machine.host = None
-        write_object(self._rows / f"{machine.instance_id}.json", machine.row())
+        self._write(machine)
 
     def _end(self, machine: Machine) -> None:
         """As when the power goes."""
@@ -272,27 +245,3 @@ def machines_of(folder: Path) -> SandboxMachines:
 def _address() -> str:
     chance = random.SystemRandom()
     return ".".join(["127", *(str(chance.randint(1, 254)) for _ in range(3))])
-
-
-def _agent(machine: Machine) -> str:
-    """The agent of Systems Manager lives on the host: it is heard as long as that does."""
-    lives = machine.power == "running" and not machine.boots and machine.lost_at is None
-    return "Online" if lives and machine.broken_at is None else "ConnectionLost"
-
-
-def _is_broken(machine: Machine, folder: Path) -> bool:
-    return (folder / "cloud" / "broken" / str(machine.hardware)).exists()
-
-
-def _look(machine: Machine, folder: Path) -> None:
-    """Whether it answers: one that is stopped by a signal does not, nor one whose first process has ended."""
-    now = time.monotonic()
-    if machine.power != "running":
-        return
-    broken = _is_broken(machine, folder)
-    machine.broken_at = (machine.broken_at or now) if broken else None
-    if machine.boots:
-        return
-    pid = lifecycle.boot_pid(machine.host) if machine.host else None
-    lost = pid is None or state_of(pid) in {"T", "t"}
-    machine.lost_at = (machine.lost_at or now) if lost else None

@@ -50,6 +50,22 @@ def can_isolate() -> bool:
 
 
 @functools.cache
+def own_uptime() -> list[str]:
+    """The options with which unshare takes seconds from a host's uptime; none where that cannot be had.
+
+    It takes a kernel that gives a program its own clock as it begins, and not only to its children.
+    """
+    unshare = find("unshare")
+    if unshare is None:
+        return []
+    words = [unshare, "--time", "--boottime", "-1", "cat", "/proc/uptime"]
+    before = float(Path("/proc/uptime").read_text().split()[0])
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603 - our own words
+    is_earlier = done.returncode == 0 and float(done.stdout.split()[0]) < before
+    return ["--time", "--boottime"] if is_earlier else []
+
+
+@functools.cache
 def sshd_version() -> tuple[int, int]:
     """The version of this machine's sshd; (0, 0) when it does not tell."""
     done = subprocess.run([path_of("sshd"), "-V"], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603

@@ -123,6 +123,8 @@ def test_a_reboot_ends_everything_and_gives_another_boot_id(sandbox: Sandbox, cl
     cloud.client("ec2", REGION).reboot_instances(InstanceIds=[instance_id])
     assert _checks(cloud, instance_id) == ("initializing", "initializing")
     assert _answers_again(sandbox, machine, "cloud-1", before)
+    if programs.own_uptime():
+        assert float(_over_ssh(sandbox, machine, "cloud-1", "cat /proc/uptime").split()[0]) < 20
     assert "sleep 8642" not in _over_ssh(sandbox, machine, "cloud-1", "ps -ef")
     wait_until(lambda: _checks(cloud, instance_id) == ("ok", "ok"))
     assert _one(cloud, instance_id)["PublicIpAddress"] == sandbox.hosts["cloud-1"].address
