@@ -20,6 +20,7 @@ from miyabi.subjects import INSTANCE
 from operations.availability import absent_for, down, is_instance
 from operations.gate import rules_of
 from operations.memory import Memory, memory_of, now
+from operations.record import at_the_end
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
@@ -139,8 +140,15 @@ def judged(host: Host, wanted: Spec, climb: Climb, instance: Instance | None, un
 
 
 def left_by_levels(host: Host, climb: Climb) -> str:
-    """What L3 had its turn at in this run, and is still wrong; what the gate holds was not tried."""
+    """What L3 had its turn at in this run, and is still wrong, on a host where no agent is left that runs.
+
+    What the gate holds was not tried.
+    """
     if down(host) is not None or climb.unknown:
+        return ""
+    seen = at_the_end(host, climb)
+    if seen is None or "running" in seen.agents.values():
+        # Whatever EC2's checks say: nothing that ends a healthy agent is called for.
         return ""
     tried = [drift for drift in climb.drifts if climb.attempts.get(drift.target) == Level.L3]
     return in_words(drift for drift in tried if drift.target not in climb.held) or ""
