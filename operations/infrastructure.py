@@ -169,7 +169,9 @@ def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
     if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
         # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
         return f"it is there, and cannot be used: {host.data.get('unreachable') or refused}"
-    if advice.verb == "tell" or advice.row == "not-asked":
+    # Where L4 may do nothing anyway, nobody waits for it.
+    is_idle = advice.verb == "wait" and case.max_level < Level.L4 and not rescue_of(host).tried
+    if advice.verb == "tell" or advice.row == "not-asked" or is_idle:
         return plan_line(advice, host.name)
     if until - now() < _WORTH_IT and rescue_of(host).failure:
         return f"{plan_line(advice, host.name)}; it is not back yet ({rescue_of(host).failure}); the next run goes on"
