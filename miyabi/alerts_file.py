@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from miyabi.alert_rules import AlertRules, Channel, Step, Stop, Subscriber, Threshold
-from miyabi.spec_cache import Kind, cached
-from miyabi.spec_file import file_text, read_spec_file
+from miyabi.spec_cache import Kind, cached_file
+from miyabi.spec_file import file_text
 
 _SOURCES = (
     "alert_rules",
@@ -39,15 +39,7 @@ def read_alerts_file(path: Path) -> AlertRules:
     Returns what it says; ``~`` and ``$NAME`` stand as they were written. Raises ``SpecError`` with every problem, each
     with its line.
     """
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return AlertRules()
-    except (OSError, ValueError):
-        pass  # Reading it will say what is wrong.
-    content = read_spec_file(path)
-    file = str(path)
-    return cached(content, _KIND, lambda: _parse(file, content))
+    return cached_file(path, _KIND, AlertRules(), _parse)
 
 
 def _parse(file: str, content: bytes) -> AlertRules:

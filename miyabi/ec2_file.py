@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from miyabi.ec2_settings import Ec2Settings
-from miyabi.spec_cache import Kind, cached
-from miyabi.spec_file import file_text, read_spec_file
+from miyabi.spec_cache import Kind, cached_file
+from miyabi.spec_file import file_text
 
 _SOURCES = (
     "ec2_file",
@@ -34,15 +34,7 @@ def read_ec2_file(path: Path) -> Ec2Settings:
 
     Returns what it says; ``~`` stands as it was written. Raises ``SpecError`` with every problem, each with its line.
     """
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return Ec2Settings()
-    except (OSError, ValueError):
-        pass  # Reading it will say what is wrong.
-    content = read_spec_file(path)
-    file = str(path)
-    return cached(content, _KIND, lambda: _parse(file, content))
+    return cached_file(path, _KIND, Ec2Settings(), _parse)
 
 
 def _parse(file: str, content: bytes) -> Ec2Settings:

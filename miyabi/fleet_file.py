@@ -6,7 +6,6 @@ pydantic and YAML are imported when the file is new: a run that read it before n
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -15,8 +14,8 @@ from urllib.parse import quote
 
 from miyabi.errors import SpecError, SpecProblem
 from miyabi.gate_rules import FleetFile, FleetRules
-from miyabi.spec_cache import Kind, cached
-from miyabi.spec_file import file_text, read_spec_file
+from miyabi.spec_cache import Kind, cached_file
+from miyabi.spec_file import file_text
 
 _SOURCES = (
     "fleet_file",
@@ -42,20 +41,8 @@ def read_fleet_file(path: Path) -> FleetFile:
     Returns what it says; ``state`` is absolute, ``history_url`` is as it was written (see ``history_address``).
     Raises ``SpecError`` with every problem, each with its line.
     """
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return FleetFile()
-    except (OSError, ValueError):
-        pass  # Reading it will say what is wrong.
-    return _read(path)
-
-
-def _read(path: Path) -> FleetFile:
-    content = read_spec_file(path)
-    file = str(path)
-    fleet = cached(content, _KIND, lambda: _parse(file, content))
-    return fleet if fleet.state is None else replace(fleet, state=_expanded(file, fleet.state))
+    fleet = cached_file(path, _KIND, FleetFile(), _parse)
+    return fleet if fleet.state is None else replace(fleet, state=_expanded(str(path), fleet.state))
 
 
 def history_address(fleet: FleetFile, environment: Mapping[str, str]) -> str | None:

@@ -104,6 +104,22 @@ def cached(content: bytes, kind: Kind[_Kept], parse: Callable[[], _Kept], *, giv
     return made
 
 
+def cached_file(path: Path, kind: Kind[_Kept], default: _Kept, parse: Callable[[str, bytes], _Kept]) -> _Kept:
+    """What a file says that need not be there, such as inventory/fleet.yaml.
+
+    + default: what holds without it
+    + parse: gets the file's name and content; what it raises is the caller's
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return default
+    except (OSError, ValueError):
+        pass  # Reading it will say what is wrong.
+    content = read_spec_file(path)
+    return cached(content, kind, lambda: parse(str(path), content))
+
+
 def cache_directory() -> Path:
     """Where specs are kept: miyabi/specs in ``$XDG_CACHE_HOME``, or in ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from miyabi.breaker import Breaker
 from miyabi.climb import Climb, in_words
 from miyabi.errors import Ec2Error
 from miyabi.gate import Decision, incident_tries
 from miyabi.instance import Instance
 from miyabi.instance_rules import REMEDIES
 from miyabi.levels import Level
-from miyabi.records import BreakerChanged
 from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
 from operations.availability import absent_for, down, is_instance
+from operations.breakers import note_breaker
 from operations.gate import rules_of
 from operations.memory import Memory, memory_of, now
 from operations.record import at_the_end
@@ -184,16 +183,8 @@ def asked_of_ec2(host: Host, question: Callable[[], T]) -> T:
 
 
 def _note_service(memory: Memory, host: Host, *, failed: bool) -> None:
-    if not host.state.is_executing:
-        return
-    subject, rules = f"service {SERVICE}", rules_of(host)
-    failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
-    before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)
-    after = before.failed(now()) if failed else before.succeeded()
-    if after != before:
-        memory.keep(
-            BreakerChanged(**memory.common(), subject=subject, failures=after.failures, opened_at=after.opened_at)
-        )
+    if host.state.is_executing:
+        note_breaker(memory, f"service {SERVICE}", rules_of(host), failed=failed)
 
 
 def known_instance(host: Host) -> Instance | None:

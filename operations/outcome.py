@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from miyabi.alert_rules import AlertRules
-from miyabi.breaker import Breaker
 from miyabi.climb import Climb, is_wish
 from miyabi.drift import Drift, Target
 from miyabi.errors import MiyabiError
 from miyabi.gate_pauses import emergency_stop
 from miyabi.incidents import judge, open_after
 from miyabi.journal import attention, journal_size, set_attention
-from miyabi.records import BreakerChanged, IncidentChanged, Recovered
+from miyabi.records import IncidentChanged, Recovered
 from miyabi.severity import Circumstances, severity_of
 from miyabi.thresholds import MEASURES, Measured, measure
 from miyabi.verdict import Verdict, case_of, covered
+from operations.breakers import note_breaker
 from operations.climbing import climb_of
 from operations.gate import rules_of
 from operations.instances import rescue_of
@@ -253,14 +253,7 @@ def _note_breaker(memory: Memory, host: Host, climb: Climb) -> None:
     left = bool(remedies and not remedies[-1].helped) or any(
         _is_left(drift, tried) for drift in climb.drifts if not is_wish(climb.held.get(drift.target))
     )
-    subject, rules = f"host {host.name}", rules_of(host)
-    failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
-    before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)
-    after = before.failed(now()) if left else before.succeeded()
-    if after != before:
-        memory.keep(
-            BreakerChanged(**memory.common(), subject=subject, failures=after.failures, opened_at=after.opened_at)
-        )
+    note_breaker(memory, f"host {host.name}", rules_of(host), failed=left)
 
 
 def _is_left(drift: Drift, tried: Collection[Target]) -> bool:
