@@ -33,6 +33,7 @@ from miyabi.spec_cache import cached_spec
 from miyabi.spec_document import nearest
 from miyabi.spec_file import resolve_spec
 from miyabi.ssh_aliases import left_out
+from miyabi.subjects import INSTANCE
 from miyabi.target_name import Known
 
 if TYPE_CHECKING:
@@ -102,7 +103,11 @@ class FleetOfClone:
         + more: targets that were known earlier, by host
         """
         alone = {name: hosts[0] for name, hosts in self.groups.items() if len(hosts) == 1 and name not in self.hosts}
-        return Known({host: self.spec(host) for host in self.hosts}, alone, more or {})
+        beside = {host: tuple(targets) for host, targets in (more or {}).items()}
+        for host, data in self.hosts.items():
+            if data.get("instance_id"):
+                beside[host] = (INSTANCE, *beside.get(host, ()))
+        return Known({host: self.spec(host) for host in self.hosts}, alone, beside)
 
 
 def fleet_of_clone() -> FleetOfClone:

@@ -23,10 +23,11 @@ from miyabi.sandbox.cloud_life import TEMPLATE
 from miyabi.sandbox.faults import inject
 from miyabi.sandbox.fleet import CLOUD_NAMES, Sandbox, SandboxHost, instances
 from tests.ec2.cloud import Cloud
-from tests.fleet.control import REPOSITORY
+from tests.fleet.control import REPOSITORY, Fleet
 from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Finished, Machine
 from tests.fleet.programs import required
+from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
 from tests.sandbox.conftest import assert_nothing_is_left
 
@@ -46,12 +47,14 @@ class CloudFleet:
 
     + control: where pyinfra and miyabi run
     + cloud: its EC2, asked as anybody else might
+    + clone: of the repository, whose inventory has these instances, and remembers them as the sandbox's does
     + specs: the texts of its specs as they were
     """
 
     sandbox: Sandbox
     control: Machine
     cloud: Cloud
+    clone: Path
     specs: dict[Path, str] = field(default_factory=dict)
 
     @property
@@ -80,8 +83,8 @@ class CloudFleet:
         return self.pyinfra("deploys/recover.py", "-y", *limits, *arguments, timeout=timeout)
 
     def miyabi(self, *arguments: str | Path, timeout: float = 60.0) -> Finished:
-        """Run ``miyabi ARGUMENTS`` from the checkout."""
-        done = self.control.run("python", "-m", "miyabi", *map(str, arguments), cwd=REPOSITORY, timeout=timeout)
+        """Run ``miyabi ARGUMENTS`` from the clone whose fleet these instances are."""
+        done = self.control.run("python", "-m", "miyabi", *map(str, arguments), cwd=self.clone, timeout=timeout)
         assert "Traceback" not in done.output, done.output
         return done
 
@@ -204,9 +207,14 @@ def cloud_sandbox(test_run: TestRun) -> Iterator[CloudFleet]:
     # Whoever asks by miyabi what a run remembers has to look where the sandbox's runs keep it.
     known |= {"XDG_STATE_HOME": f"{sandbox.folder}/state", "XDG_CACHE_HOME": f"{sandbox.folder}/cache"}
     control = Machine.build(test_run, "control", known)
+    clone = Fleet(test_run, control, TmuxServer(control)).copy_repository()
+    spec = sandbox.folder / "specs" / "cloud.yaml"
+    told = (sandbox.folder / "ec2.yaml").read_text(encoding="utf-8")
+    (clone / "inventory" / "ec2.yaml").write_text(f"{told}spec: {spec}\n", encoding="utf-8")
+    spec.write_text(f"{spec.read_text(encoding='utf-8')}\ngrace: 0.2s\n", encoding="utf-8")
     texts = [*(sandbox.folder / "specs").glob("*.yaml"), sandbox.folder / "fleet.yaml", sandbox.folder / "ec2.yaml"]
     specs = {path: path.read_text(encoding="utf-8") for path in texts}
-    yield CloudFleet(sandbox, control, Cloud(url, files), specs)
+    yield CloudFleet(sandbox, control, Cloud(url, files), clone, specs)
     control.remove()
     lifecycle.down(sandbox.folder)
     assert_nothing_is_left(sandbox.folder)
@@ -218,3 +226,11 @@ def cloud_fleet(cloud_sandbox: CloudFleet) -> CloudFleet:
     """The sandbox of the module: its instances are well, nothing is remembered of them, and no call was made."""
     cloud_sandbox.make_well()
     return cloud_sandbox
+
+
+def summary_of(done: Finished, name: str = "cloud-1") -> str:
+    """The line that a run's summary has for a host."""
+    _, _, lines = done.output.partition("--> Recovery summary:")
+    found = [line.partition("]")[2].strip() for line in lines.splitlines() if f"[{name}]" in line]
+    assert len(found) == 1, done.output
+    return found[0]
