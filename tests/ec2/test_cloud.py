@@ -178,3 +178,40 @@ def test_slow_hanging_and_cut_off(cloud: Cloud) -> None:
     with pytest.raises(ReadTimeoutError):
         cloud.client(patience=0.3).describe_instances()
     assert [(call["status"], call["code"]) for call in cloud.calls()] == [(200, ""), (0, "reset"), (0, "hang")]
+
+
+def _sent(cloud: Cloud, instance_id: str) -> dict[str, Any]:
+    client = cloud.client("ssm")
+    told = {"commands": ["true"]}
+    sent = client.send_command(InstanceIds=[instance_id], DocumentName="AWS-RunShellScript", Parameters=told)
+    asked = {"CommandId": sent["Command"]["CommandId"], "InstanceId": instance_id}
+    wait_until(lambda: client.get_command_invocation(**asked)["Status"] != "InProgress")
+    found: dict[str, Any] = client.get_command_invocation(**asked)
+    return found
+
+
+def test_systems_manager_knows_the_agents_that_there_are(cloud: Cloud) -> None:
+    instance_id, other = cloud.launch("worker-1"), cloud.launch("worker-2")
+    cloud.describe(instance_id, agent="Online", command={"code": 4, "output": "hello\n"})
+    listed = cloud.client("ssm").describe_instance_information()["InstanceInformationList"]
+    assert [(each["InstanceId"], each["PingStatus"]) for each in listed] == [(instance_id, "Online")]
+    only = [{"Key": "InstanceIds", "Values": [other]}]
+    assert cloud.client("ssm").describe_instance_information(Filters=only)["InstanceInformationList"] == []
+    said = _sent(cloud, instance_id)
+    assert (said["Status"], said["ResponseCode"], said["StandardOutputContent"]) == ("Failed", 4, "hello\n")
+    cloud.describe(instance_id, agent="ConnectionLost")
+    assert _sent(cloud, instance_id)["Status"] == "Pending"
+    with pytest.raises(ClientError) as refused:
+        _sent(cloud, other)
+    assert _code(refused) == ("InvalidInstanceId", 400)
+
+
+def test_one_token_launches_once_and_a_console_says_what_it_is_told_to(cloud: Cloud) -> None:
+    launched = {cloud.launch("worker-1", ClientToken="once") for _ in range(2)}
+    assert len(launched) == 1
+    instance_id = launched.pop()
+    cloud.describe(instance_id, console="login:\r\n")
+    assert cloud.client().get_console_output(InstanceId=instance_id)["Output"] == "login:\r\n"
+    assert [call["action"] for call in cloud.mutating()] == ["RunInstances", "RunInstances"]
+    cloud.forget_calls()
+    assert cloud.calls() == []
