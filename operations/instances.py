@@ -231,7 +231,8 @@ def _is_way_in_doubt(host: Host) -> bool:
     others = [
         each
         for each in host.state.inventory
-        if each is not host
+        # By name: what an operation calls its host stands in for it, and is another object.
+        if each.name != host.name
         and host.state.is_host_in_limit(each)
         and is_instance(each)
         and each.data.get("region") == region
