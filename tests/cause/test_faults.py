@@ -36,7 +36,8 @@ from tests.fleet.programs import required
 
 Causes = Mapping[tuple[str, str], str]
 
-# What each fault damages, and the cause of that. A slow network damages nothing.
+# What each fault damages, and the cause of that. A slow network damages nothing; what is wrong with an instance is told
+# by EC2, not by a look at the host.
 EXPECTED: Mapping[str, Causes] = {
     "agent-kill": {("mugen", "miyabi:codegen.kaede"): "killed"},
     "pane": {("macbook", "miyabi:review.review-shell"): "closed"},
@@ -55,6 +56,7 @@ EXPECTED: Mapping[str, Causes] = {
     "temp": {("pixel", "temp $TMPDIR/claude-*"): "litter"},
     "integration": {("mugen", "integration github"): "git"},
     "slow-network": {},
+    "instance-stopped": {},
 }
 
 
