@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from miyabi.instance import Instance, ScheduledEvent
 from miyabi.instance_rules import Remedy
@@ -43,8 +44,20 @@ def _event(event: ScheduledEvent, case: Case) -> str:
 
 
 def _early(case: Case) -> str:
-    """The offer to be earlier than EC2."""
-    against = [words for guard, words in standing_guards(case, "stop-start") if guard.name != "power"]
+    """The offer to be earlier than EC2; what was not asked for speaks against it when it is taken up."""
+    against = [words for guard, words in standing_guards(_as_asked(case), "stop-start") if guard.name != "power"]
     if against:
         return f"a stop and start before that would move it to another machine, but {' and '.join(against)}"
     return f"a stop and start before that moves it to another machine: {by_hand('stop-start')}"
+
+
+def _as_asked(case: Case) -> Case:
+    """The case as if what nobody has told spoke against nothing."""
+    if (instance := case.instance) is None:
+        return case
+    told = replace(
+        instance,
+        has_instance_store=bool(instance.has_instance_store),
+        stop_protected=bool(instance.stop_protected),
+    )
+    return replace(case, instance=told)
