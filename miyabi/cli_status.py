@@ -109,7 +109,8 @@ def _case(fleet: FleetOfClone, named: TargetName, looked: FleetLook) -> Case:
     told = tuple(each for each in (*status.unknown, *status.warnings) if concerns(each.target, about))
     wanted = looked.specs.get(named.host)
     holds = looked.outlook.holds(named.host, drifts[0].found, wanted) if drifts and wanted else ()
-    case = Case(named, status, wanted, looked.now, drifts, told, holds=holds)
+    is_instance = bool(fleet.hosts.get(named.host, {}).get("instance_id"))
+    case = Case(named, status, wanted, looked.now, drifts, told, holds=holds, is_instance=is_instance)
     with history_if_any(fleet, looked.now) as history:
         if history is None:
             return case

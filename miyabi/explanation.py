@@ -14,6 +14,7 @@ from miyabi.host_status import DriftStatus, HostStatus, decision_json, drift_jso
 from miyabi.levels import Level
 from miyabi.records import DriftSeen, IncidentChanged, Recovered
 from miyabi.spec import Spec
+from miyabi.subjects import is_subject
 from miyabi.target_name import TargetName
 from miyabi.words import both_clocks, clock_time, counted, iso, lasting
 
@@ -44,6 +45,7 @@ class Case:
     + holds: everything that holds the repair of the first of ``drifts``, the rule that is told first
     + seen, recovered: what was written down of it, newest first
     + incidents: those that are open and about it
+    + is_instance: whether the host is an EC2 instance, which L4 looks after
     """
 
     named: TargetName
@@ -57,6 +59,7 @@ class Case:
     seen: tuple[DriftSeen, ...] = ()
     recovered: tuple[Recovered, ...] = ()
     incidents: tuple[IncidentChanged, ...] = ()
+    is_instance: bool = False
 
     @property
     def is_judged(self) -> bool:
@@ -186,6 +189,9 @@ def _gate(case: Case) -> Iterator[str]:
 
 def _next(case: Case) -> Iterator[str]:
     if not case.is_judged:
+        if case.is_instance and case.status.health == "unreachable":
+            yield "the next run asks EC2 how its instance is, and does what that calls for and its spec allows"
+            return
         again = "look at it" if case.status.health == "unknown" else "reach it"
         yield f"the next run tries to {again} again; nothing is done to a host that cannot be judged"
         return
@@ -215,9 +221,12 @@ def _by_hand(case: Case) -> Iterator[str]:
         yield f"miyabi recover --limit {shlex.quote(host)}    # a run now, through the gate"
     if case.drifts and "pause" not in rules:
         yield f"miyabi pause {target} --for 2h    # leaves it alone"
+    if case.is_instance and case.status.health == "unreachable":
+        asks = f"pyinfra inventory deploys/l4_infrastructure.py --dry --limit {shlex.quote(host)}"
+        yield f"{asks}    # what would be done to its instance"
     if not host.startswith("@local"):
-        session = case.named.target.partition(":")[0] if case.named.target and " " not in case.named.target else ""
-        attach = f" -t tmux attach -t {shlex.quote('=' + session)}" if session and session != "sshd" else ""
+        session = "" if is_subject(case.named.target) else case.named.target.partition(":")[0]
+        attach = f" -t tmux attach -t {shlex.quote('=' + session)}" if session else ""
         yield f"ssh {shlex.quote(host)}{attach}    # see for yourself"
 
 
