@@ -169,7 +169,15 @@ class SandboxMachines:
         )
         hosts.build(host, self.folder, (self.folder / "key.pub").read_text())
         machine.host = host
+        self._tell_the_way(machine)
         self._boot(machine, _FIRST_BOOT)
+
+    def _tell_the_way(self, machine: Machine) -> None:
+        """Let everybody find the host where it is now, with the key that it has."""
+        self._note(machine)
+        # As long as the sandbox is being brought up, nobody is told anything.
+        if (sandbox := Sandbox.load(self.folder)) is not None:
+            specs.write_ways(sandbox)
 
     def _boot(self, machine: Machine, seconds: float | None = None) -> None:
         """Boot the host, unless the hardware below it is broken: then nothing comes up."""
@@ -208,10 +216,7 @@ class SandboxMachines:
         if machine.host and not machine.is_fixed:
             machine.host = replace(machine.host, address=_address())
             hosts.write_sshd_configs(machine.host, self.folder)
-            self._note(machine)
-            sandbox = Sandbox.load(self.folder)
-            if sandbox is not None:
-                specs.write_ways(sandbox)
+            self._tell_the_way(machine)
         self._boot(machine)
 
     def _give_up(self, machine: Machine) -> None:
