@@ -18,13 +18,13 @@ from miyabi.presence import note_boot, remembered
 from miyabi.state import Boot
 from operations.availability import come_back
 from operations.instances import (
-    asked_of_ec2,
     ec2_file_of,
     instance_id_of,
     region_of,
     remember_instance,
     rescue_of,
     settings_of,
+    told_to_ec2,
 )
 from operations.memory import now
 
@@ -102,7 +102,7 @@ class _Watch:
         host = self.host
         region, instance_id = region_of(host), instance_id_of(host)
         try:
-            instance = asked_of_ec2(host, lambda: region.instance(instance_id))
+            instance = region.instance(instance_id)
             if instance is None:
                 # One that was launched just now is not known everywhere yet.
                 self.state = "EC2 knows no such instance"
@@ -113,7 +113,7 @@ class _Watch:
             self.is_hopeless = instance.power == "terminated"
             if instance.power == "stopped" and self.awaited.starts:
                 host.log("it has stopped: starting it")
-                asked_of_ec2(host, lambda: region.start(instance_id))
+                told_to_ec2(host, lambda: region.start(instance_id))
             elif instance.power == "running":
                 follow(host, instance)
         except MiyabiError as error:

@@ -98,7 +98,11 @@ def _recovered(
 ) -> Generator[PyinfraCommand]:
     rescue, began = rescue_of(host), now()
     until = began + wanted.recovery.budget(Level.L4)
+    doubt = _IN_DOUBT
     is_sure = down(host) is None or not host.state.is_executing
+    if not is_sure:
+        # Another controller may be about to bring it back: it is looked at when that has come to an end.
+        memory_of(host.state).lease(host.name)
     while True:
         case, advice = _advised(wanted, climb, remedy)
         if advice.verb == "nothing":
@@ -107,21 +111,39 @@ def _recovered(
         if (why := _why_it_ends(case, advice, until)) is not None:
             yield from _given_up(why, advice)
             return
-        if advice.verb != "apply" or not is_sure:
+        if advice.verb == "apply" and advice.remedy is not None and is_sure:
+            may = yield from may_apply(host, advice, advice.remedy, until)
+            if may is False:
+                return
+            is_sure = bool(may)
+            if not may:
+                # Its turn was waited for, and it may be back.
+                continue
+            yield FunctionCommand(apply, (advice.remedy, until), {})
+        else:
             # Waiting and connecting change nothing.
             may_tell(host)
-            yield FunctionCommand(_wait if advice.verb != "apply" else _try_again, (advice, until), {})
-            is_sure = is_sure or advice.verb == "apply"
-        elif advice.remedy is not None:
-            if not (yield from may_apply(host, advice, advice.remedy, until)):
-                return
-            yield FunctionCommand(apply, (advice.remedy, until), {})
+            yield _look_again(advice, until, doubt)
+            is_sure, doubt = (True, 0.0) if advice.verb == "apply" else (is_sure, doubt)
         if not rescue.failure:
             break
+    memory_of(host.state).disturbed.discard(host.name)
     done = f"{' and '.join(each.remedy for each in rescue.tried) or 'waited for'} in {now() - began:.1f} s"
     rescue.outcome = f"{Level.L4.title} restored by {done}: {instance_id_of(host)} ({advice.reason})"
     if rejoin is not None:
         yield FunctionCommand(_rejoin, (rejoin,), {})
+
+
+def _look_again(advice: Advice, until: float, doubt: float) -> FunctionCommand:
+    """What waits for an instance, or tries once more to connect to one to which something is to be done.
+
+    + doubt: seconds for which one is tried with which EC2 finds nothing wrong: a network that is lost for a moment is
+      no reason to reboot anything
+    """
+    if advice.verb != "apply":
+        return FunctionCommand(_wait, (advice, until), {})
+    seconds = doubt if advice.row == "ssh-dead" else 0.0
+    return FunctionCommand(_try_again, (min(seconds, until - _WORTH_IT - now()),), {})
 
 
 def _advised(wanted: Spec, climb: Climb, remedy: Remedy | None) -> tuple[Case, Advice]:
@@ -165,16 +187,18 @@ def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
     """Why nothing more is done, in words; None when there is something to do or to wait for."""
     from miyabi.remedy import plan_line  # noqa: PLC0415 - only L4 needs it
 
-    refused = down(host)
+    refused, rescue = down(host), rescue_of(host)
     if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
         # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
         return f"it is there, and cannot be used: {host.data.get('unreachable') or refused}"
     # Where L4 may do nothing anyway, nobody waits for it.
-    is_idle = advice.verb == "wait" and case.max_level < Level.L4 and not rescue_of(host).tried
+    is_idle = advice.verb == "wait" and case.max_level < Level.L4 and not rescue.tried
     if advice.verb == "tell" or advice.row == "not-asked" or is_idle:
-        return plan_line(advice, host.name)
-    if until - now() < _WORTH_IT and rescue_of(host).failure:
-        return f"{plan_line(advice, host.name)}; it is not back yet ({rescue_of(host).failure}); the next run goes on"
+        last = f"; {rescue.tried[-1].remedy}: {rescue.failure}" if rescue.tried and rescue.failure else ""
+        return f"{plan_line(advice, host.name)}{last}"
+    # However little time there is: one remedy has its turn.
+    if until - now() < (_WORTH_IT if rescue.tried else 0.0) and rescue.failure:
+        return f"{plan_line(advice, host.name)}; it is not back yet ({rescue.failure}); the next run goes on"
     return None
 
 
@@ -219,15 +243,11 @@ def _wait(state: State, host: Host, advice: Advice, until: float) -> bool:
     return True
 
 
-def _try_again(state: State, host: Host, advice: Advice, until: float) -> bool:
-    """Try to connect once more, for longer where EC2 finds nothing wrong.
-
-    A network that is lost for a moment is no reason to reboot anything.
-    """
-    del state, until
+def _try_again(state: State, host: Host, seconds: float) -> bool:
+    """Try to connect once more, and for so many seconds."""
+    del state
     began = now()
-    awaited = Awaited(began, began + (_IN_DOUBT if advice.row == "ssh-dead" else 0.0))
-    rescue_of(host).failure = wait_until_back(host, awaited)
+    rescue_of(host).failure = wait_until_back(host, Awaited(began, began + seconds))
     return True
 
 

@@ -48,6 +48,9 @@ _CAUSES = {
     "terminated": "instance-gone",
 }
 
+# Seconds within which a try that is remembered and one of this run are the same.
+_SAME_TRY = 1.0
+
 # Troubles that say that nobody gets an answer for now.
 _OF_SERVICE = frozenset({"credentials", "throttled", "unreachable", "fault"})
 
@@ -156,21 +159,21 @@ def left_by_levels(host: Host, climb: Climb) -> str:
 def _asked(host: Host) -> tuple[Instance | None, str | None]:
     """The instance as EC2 describes it now, and why it could not be asked."""
     region = region_of(host)
-
-    def detailed() -> Instance | None:
-        found = region.instance(instance_id_of(host))
-        return None if found is None else region.detailed(found)
-
     try:
-        instance = asked_of_ec2(host, detailed)
+        found = region.instance(instance_id_of(host))
+        instance = None if found is None else region.detailed(found)
     except Ec2Error as error:
         return None, str(error)
     remember_instance(host, instance)
     return instance, None
 
 
-def asked_of_ec2(host: Host, question: Callable[[], T]) -> T:
-    """What EC2 answers. Its breaker notes whether it does; raises ``Ec2Error`` as the question does."""
+def told_to_ec2(host: Host, question: Callable[[], T]) -> T:
+    """Tell EC2 to do something, and return what it answers; raises ``Ec2Error`` as the question does.
+
+    Its breaker notes whether it does. Questions alone say nothing: whoever gets no answer to these does nothing anyway,
+    and an answer would close the breaker just before the gate looks at it.
+    """
     memory = memory_of(host.state)
     try:
         answer = question()
@@ -211,10 +214,12 @@ def tried_on(host: Host) -> tuple[Tried, ...]:
 
     memory, own = memory_of(host.state), rescue_of(host).tried
     known = memory.histories(host.name, [INSTANCE])[INSTANCE]
+    # Another controller may have begun something since this run did.
+    mine = [each.at for each in memory.tries.get((host.name, INSTANCE), ())]
     earlier = [
         Tried(each.does, each.at, each.restored)
         for each in incident_tries(known, rules_of(host), now())
-        if each.level is Level.L4 and each.does in REMEDIES and each.at < memory.started
+        if each.level is Level.L4 and each.does in REMEDIES and all(abs(each.at - at) > _SAME_TRY for at in mine)
     ]
     return (*earlier, *own)
 

@@ -26,12 +26,12 @@ from operations.coming_back import Awaited, wait_until_back
 from operations.gate import ask_gate
 from operations.instances import (
     SERVICE,
-    asked_of_ec2,
     cause_of_advice,
     instance_id_of,
     region_of,
     rescue_of,
     settings_of,
+    told_to_ec2,
     tried_on,
 )
 from operations.memory import memory_of, now
@@ -56,10 +56,11 @@ _POLL = 1.0
 _INSIDE = 45
 
 
-def may_apply(host: Host, advice: Advice, remedy: Remedy, until: float) -> Generator[PyinfraCommand, None, bool]:
+def may_apply(host: Host, advice: Advice, remedy: Remedy, until: float) -> Generator[PyinfraCommand, None, bool | None]:
     """Whether a remedy may be applied now; when not, the operation ends with the reason.
 
-    Where only so many hosts may be disturbed at once, the turn of this one is waited for.
+    Where only so many hosts may be disturbed at once, the turn of this one is waited for; then None is returned, as the
+    instance has to be looked at again: it may be back.
 
     + until: when waiting is given up, in seconds since the epoch
     """
@@ -74,17 +75,13 @@ def may_apply(host: Host, advice: Advice, remedy: Remedy, until: float) -> Gener
         service=SERVICE,
         climbing=bool(rescue.tried),
     )
-    waited = False
-    while True:
-        [decision] = ask_gate(host, [request])
-        if decision.rule != "max-unavailable" or not host.state.is_executing or now() >= until:
-            break
-        if not waited:
-            waited = True
-            host.log(f"waiting for its turn: {decision.reason}")
+    [decision] = ask_gate(host, [request])
+    if decision.rule == "max-unavailable" and host.state.is_executing and now() < until:
+        host.log(f"waiting for its turn: {decision.reason}")
         others = set(memory.disturbed)
         while others <= memory.disturbed and now() < until:
             sleep(_POLL)
+        return None
     if decision.allowed:
         return True
     rescue.held = decision
@@ -112,7 +109,7 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
     rescue, began = rescue_of(host), now()
     rescue.tried.append(Tried(remedy, began))
     try:
-        host.log(asked_of_ec2(host, partial(_APPLY[remedy], host)))
+        host.log(told_to_ec2(host, partial(_APPLY[remedy], host)))
     except MiyabiError as error:
         rescue.failure = str(error)
         host.log_styled(rescue.failure, fg="red", log_func=logger.error)
@@ -120,6 +117,8 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
         settled = isinstance(error, Ec2Error) and error.kind in {"denied", "limit", "refused", "request"}
         if not settled:
             return True
+        # Nothing is done to it, so that the next one has its turn.
+        memory_of(state).disturbed.discard(host.name)
     else:
         given = began + PATIENCE[remedy]
         rescue.failure = wait_until_back(
@@ -129,8 +128,6 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
     if settled:
         rescue.tried[-1] = replace(rescue.tried[-1], helped=not rescue.failure)
         _write_down(host, remedy, began)
-    if not rescue.failure:
-        memory_of(state).disturbed.discard(host.name)
     return True
 
 
