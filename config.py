@@ -1,6 +1,7 @@
 """pyinfra runs this file before it loads the inventory."""
 
 import logging
+import re
 from pathlib import Path
 
 import click
@@ -37,13 +38,22 @@ def _refuse_unknown_inventory(name: str, data: tuple[str, ...]) -> None:
         raise SystemExit(1)
 
 
-# What brings back instances that are not reached: any other run leaves them out, as it does other hosts.
+# What brings back instances that are not reached, beside whatever uses the operations for them: any other run leaves
+# them out, as it does other hosts.
 _REVIVING = {Path(__file__).resolve().parent / "deploys" / name for name in ("recover.py", "l4_infrastructure.py")}
+_USES_EC2 = re.compile(r"\bec2\.(running|rebooted|reachable)\(")
 
 
 def _revives(operations: tuple[str, ...]) -> bool:
     """Whether all that the run does is what takes a host that is not reached for one that may come back."""
-    return bool(operations) and all(Path(each).resolve() in _REVIVING for each in operations)
+    return bool(operations) and all(Path(each).resolve() in _REVIVING or _uses_ec2(Path(each)) for each in operations)
+
+
+def _uses_ec2(deploy: Path) -> bool:
+    try:
+        return deploy.suffix == ".py" and _USES_EC2.search(deploy.read_text(encoding="utf-8")) is not None
+    except (OSError, ValueError):
+        return False
 
 
 _context = click.get_current_context(silent=True)
