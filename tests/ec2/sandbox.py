@@ -160,8 +160,8 @@ class CloudFleet:
         instance_id = self.instance_id(name)
         if not instance_id or self.power(instance_id) != "running" or self.checks(name) != ("ok", "ok"):
             return False
-        host = self.host(name)
-        return lifecycle.answers(host, host.port, 0.5)
+        # With the key by which everybody knows it.
+        return bool(self.over_ssh(name=name))
 
     def make_well(self) -> None:
         """Take everything back that a test may have done to the instances, and forget what is remembered of them."""
