@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from miyabi import state
 from miyabi.drift import Drift, Target
-from miyabi.gate import Decision
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.plan import Action
@@ -18,6 +17,7 @@ from miyabi.words import clock_time
 
 if TYPE_CHECKING:
     from miyabi.cause import Cause
+    from miyabi.gate_types import Decision
 
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.

@@ -10,7 +10,6 @@ from miyabi.drift import Drift, Target
 from miyabi.gate import Request
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, WindowMatch
-from miyabi.plan import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +30,6 @@ class Circumstances:
     drafts: Mapping[Target, str] = field(default_factory=dict)
     attempts: Mapping[Target, Level] = field(default_factory=dict)
     settled_at: float | None = None
-
-
-def acted_on(actions: Iterable[Action], drifts: Iterable[Drift]) -> tuple[Drift, ...]:
-    """The drifts that ``actions`` would remove."""
-    levels = {action.target: action.level for action in actions}
-    return tuple(drift for drift in drifts if any(levels.get(scope) == drift.level for scope in drift.target.scopes()))
 
 
 def requests_of(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from miyabi import spec, state
 from miyabi.drift import Drift, DriftKind, Target, find_drift, reason_to_refuse
-from miyabi.gate import Request
-from miyabi.gate_requests import Circumstances, requests_of
 from miyabi.match import SessionMatch, match_sessions
 from miyabi.records import UPKEEP
 from miyabi.state import Observed
+
+if TYPE_CHECKING:
+    from miyabi.gate_types import Request
 
 # What a supervised pane's drift makes of the agent in it.
 _AGENT_STATES: dict[DriftKind, str] = {"pane-dead": "dead", "pane-missing": "missing", "agent-exited": "exited"}
@@ -85,6 +86,9 @@ def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()
 
     + upkeep: what was found of the subjects that are no part of the tmux fleet
     """
+    # A recovery that finds nothing to do needs of this module only the numbers.
+    from miyabi.gate_requests import Circumstances, requests_of  # noqa: PLC0415
+
     refused = reason_to_refuse(wanted, seen)
     matches = match_sessions(wanted, seen.tmux, seen.processes) if seen.tmux and refused is None else ()
     fleet = find_drift(matches, seen)

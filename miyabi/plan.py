@@ -59,6 +59,12 @@ class _Context:
     taken: set[int] = field(default_factory=set)
 
 
+def acted_on(actions: Iterable[Action], drifts: Iterable[Drift]) -> tuple[Drift, ...]:
+    """The drifts that ``actions`` would remove."""
+    levels = {action.target: action.level for action in actions}
+    return tuple(drift for drift in drifts if any(levels.get(scope) == drift.level for scope in drift.target.scopes()))
+
+
 def make_plan(matches: Iterable[SessionMatch], drifts: Iterable[Drift], level: Level) -> tuple[Action, ...]:
     """The actions by which ``level`` removes its drifts, in the order of the spec.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from miyabi.gate import Decision
 from miyabi.records import IncidentChanged, Severity
 from miyabi.severity import rank
+
+if TYPE_CHECKING:
+    from miyabi.gate_types import Decision
 
 # These are about a measure or a thing of their own: that the rest of the host is well says nothing of them.
 _ON_THEIR_OWN = frozenset({"threshold", "channel", "history", "emergency-stop"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from miyabi.breaker import Breaker
 from miyabi.gate_rules import Rules
 from miyabi.records import BreakerChanged
 from operations.memory import Memory, now
@@ -13,6 +12,8 @@ def note_breaker(memory: Memory, subject: str, rules: Rules, *, failed: bool) ->
 
     + subject: such as ``host mugen`` or ``service ec2``
     """
+    from miyabi.breaker import Breaker  # noqa: PLC0415 - only a run that has tried something pays for it
+
     failures, opened_at = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
     before = Breaker(failures, opened_at, rules.breaker_failures, rules.breaker_open)
     after = before.failed(now()) if failed else before.succeeded()

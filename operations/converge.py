@@ -15,12 +15,10 @@ from facts.observation import forget
 from miyabi import state as observed
 from miyabi.climb import SETTLE, Climb, held_in_words, in_words, is_wish, outstanding, started_processes, still_run
 from miyabi.drift import Drift, Target, escalate, find_drift, reason_to_refuse
-from miyabi.gate import Decision
-from miyabi.gate_requests import acted_on
 from miyabi.host_lock import PATIENCE, alone
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
-from miyabi.plan import Action, make_plan
+from miyabi.plan import Action, acted_on, make_plan
 from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, command_line, quoted
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
@@ -33,6 +31,8 @@ from operations.refusal import refusal
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
     from pyinfra.api.command import PyinfraCommand
+
+    from miyabi.gate_types import Decision
 
 # Seconds between two looks at a host whose repair is not visible yet.
 _POLL = 0.3

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, cast
 from miyabi import state
 from miyabi.climb import Climb
 from miyabi.drift import Drift, Target
-from miyabi.gate import Decision, exhausted_level
-from miyabi.gate_requests import Circumstances, requests_of
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.spec import Spec
 from operations.availability import returned_at
 from operations.climbing import SETTLED
-from operations.gate import ask_gate, rules_of
+from operations.gate import rules_of
 from operations.memory import memory_of, now
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
+
+    from miyabi.gate_types import Decision
 
 
 def pass_gate(
@@ -34,7 +34,9 @@ def pass_gate(
     if not drifts:
         return (), {}
     # Only a host that is damaged pays for it.
+    from miyabi.gate_requests import Circumstances, requests_of  # noqa: PLC0415
     from operations.causes import causes_of, drafts_of  # noqa: PLC0415
+    from operations.gate_question import ask_gate  # noqa: PLC0415
 
     around = Circumstances(
         now=now(),
@@ -79,6 +81,8 @@ def used_up(host: Host, wanted: Spec, drifts: Iterable[Drift], climb: Climb) -> 
     """
     new = [drift.target for drift in drifts if drift.kind != "unmarked" and drift.target not in climb.used_up]
     if new:
+        from miyabi.gate import exhausted_level  # noqa: PLC0415 - only a host that is damaged pays for it
+
         known = memory_of(host.state).histories(host.name, map(str, new))
         rules = rules_of(host)
         for target in new:

@@ -17,7 +17,6 @@ from facts.own_processes import own_processes_section
 from facts.platform import host_section
 from facts.probe import Section
 from facts.processes import processes_section
-from miyabi.gate import Does
 from miyabi.limits import (
     PHANTOM_LIMIT,
     PHANTOM_WARNING,
@@ -37,6 +36,8 @@ from operations.upkeep import findings, note, proof, warn
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
     from pyinfra.api.command import PyinfraCommand
+
+    from miyabi.gate_types import Does
 
 T = TypeVar("T")
 Judge = Callable[[T], Judgement]

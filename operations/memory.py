@@ -24,8 +24,6 @@ from miyabi.alert_rules import AlertRules
 from miyabi.alerts_file import read_alerts_file
 from miyabi.errors import MiyabiError
 from miyabi.fleet_file import history_address, read_fleet_file
-from miyabi.gate import Decision, Pause, TargetHistory, Try
-from miyabi.gate_pauses import pauses_of_spec
 from miyabi.gate_rules import FleetFile
 from miyabi.journal import append, last_written
 from miyabi.presence import state_directory
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
     from pyinfra.api import Host, State
 
+    from miyabi.gate_types import Decision, Pause, TargetHistory, Try
     from miyabi.history import History
 
 T = TypeVar("T")
@@ -206,6 +205,8 @@ class Memory:
 
     def _with_own_tries(self, host: str, target: str, known: TargetHistory | None) -> TargetHistory:
         """A history with this run's own tries, should they not have come into it."""
+        from miyabi.gate_types import TargetHistory  # noqa: PLC0415 - only who wants to act asks
+
         own = self.tries.get((host, target), [])
         if known is None:
             return TargetHistory(tries=tuple(own))
@@ -306,6 +307,8 @@ def pauses(memory: Memory, host: Host) -> tuple[Pause, ...]:
 
 
 def _of_spec(host: Host) -> tuple[Pause, ...]:
+    from miyabi.gate_pauses import pauses_of_spec  # noqa: PLC0415 - as above
+
     with suppress(MiyabiError, AttributeError):
         return pauses_of_spec(host.name, host_spec(host), now())
     return ()

@@ -11,8 +11,6 @@ from miyabi.alert_rules import AlertRules
 from miyabi.climb import Climb, is_wish
 from miyabi.drift import Drift, Target
 from miyabi.errors import MiyabiError
-from miyabi.gate_pauses import emergency_stop
-from miyabi.incidents import judge, open_after
 from miyabi.journal import attention, journal_size, set_attention
 from miyabi.records import IncidentChanged, Recovered
 from miyabi.severity import Circumstances, severity_of
@@ -83,6 +81,8 @@ def conclude(host: Host, climb: Climb, *, fleet: bool, unknown: str | None = Non
     verdicts = verdicts_of(host, climb, unknown=unknown)
     if not verdicts and not _must_ask(memory, outcome):
         return ()
+    from miyabi.incidents import judge  # noqa: PLC0415 - a run that has nothing to tell does not pay for it
+
     _note_breaker(memory, host, climb)
     earlier = _incidents(memory, outcome)
     here = [each for each in earlier if each.host in {host.name, ""} or each.covers]
@@ -111,6 +111,8 @@ def conclude_run(state: State) -> None:
     outcome, memory = outcome_of(state), memory_of(state)
     measured = _measured(state, outcome, memory)
     if measured.verdicts or _must_ask(memory, outcome):
+        from miyabi.incidents import judge  # noqa: PLC0415 - as above
+
         judged = {case_of(each) for each in outcome.verdicts}
         well_measured = {each for each in measured.healthy if (*each, "") not in judged}
         about = [each for each in _incidents(memory, outcome) if each.kind == "threshold" or not each.target]
@@ -198,6 +200,8 @@ def _remember(
     memory: Memory, outcome: Outcome, changes: Sequence[IncidentChanged], verdicts: Sequence[Verdict]
 ) -> tuple[Alert, ...]:
     """Keep what has changed; what is to be told of it."""
+    from miyabi.incidents import open_after  # noqa: PLC0415 - who has nothing to tell does not pay for it
+
     memory.keep(*changes)
     outcome.incidents = open_after(_incidents(memory, outcome), changes)
     outcome.verdicts += verdicts
@@ -211,7 +215,8 @@ def _remember(
 
 def _stop_everything(memory: Memory, outcome: Outcome, changes: Iterable[IncidentChanged]) -> None:
     """Too many critical incidents at once: nothing is repaired any more, for a while or until a human says so."""
-    from miyabi.pauses import add_pause  # noqa: PLC0415 - this is rare
+    from miyabi.gate_pauses import emergency_stop  # noqa: PLC0415 - this is rare
+    from miyabi.pauses import add_pause  # noqa: PLC0415
 
     opened = [each for each in changes if each.kind == "emergency-stop"]
     if outcome.rules.stop is not None and any(each.change == "opened" for each in opened):

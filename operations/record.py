@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from miyabi import state
 from miyabi.climb import Climb, Step, is_wish
 from miyabi.drift import Drift
-from miyabi.gate import incident_tries
 from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
 from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
 from miyabi.subjects import INSTANCE
 from miyabi.upkeep import DAMAGE, Finding
 from operations.availability import absence
-from operations.gate import rules_of
+from operations.gate import tries_in_incident
 from operations.memory import memory_of, now
 from operations.upkeep import findings
 
@@ -136,7 +135,6 @@ def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> No
     # What is left of a pane may be that its window, or its whole session, is gone.
     gone = {drift.target for drift in left}
     wrong = {scope for target in gone for scope in target.scopes()}
-    rules = rules_of(host)
     memory.keep(
         *(
             Recovered(
@@ -149,7 +147,7 @@ def note_step(host: Host, step: Step, left: Iterable[Drift], climb: Climb) -> No
                 if step.failure and (drift.target in wrong or gone & set(drift.target.scopes()) or not wrong)
                 else "restored",
                 seconds=step.seconds,
-                first_try=len(incident_tries(known[str(drift.target)], rules, now())) <= 1,
+                first_try=len(tries_in_incident(host, known[str(drift.target)])) <= 1,
                 cause=cause.name if (cause := climb.causes.get(drift.target)) else "unknown",
                 reason=step.failure or "",
             )
@@ -173,7 +171,6 @@ def note_upkeep(host: Host) -> None:
     tried = [each for each in wrong if (host.name, each.subject) in memory.tries]
     known = memory.histories(host.name, [each.subject for each in tried]) if tried else {}
     causes = _causes(wrong) if wrong else {}
-    rules = rules_of(host)
     memory.keep(
         *(
             DriftSeen(
@@ -196,7 +193,7 @@ def note_upkeep(host: Host) -> None:
                 does="restore",
                 outcome="restored" if each.verdict == "repaired" else "failed",
                 seconds=now() - memory.tries[host.name, each.subject][0].at,
-                first_try=len(incident_tries(known[each.subject], rules, now())) <= 1,
+                first_try=len(tries_in_incident(host, known[each.subject])) <= 1,
                 cause=causes[each.subject],
                 reason=each.reason,
             )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from miyabi.climb import Climb, is_wish
 from miyabi.drift import Drift
-from miyabi.gate import Decision, TargetHistory, incident_tries
 from miyabi.levels import Level
 from miyabi.records import Observation
 from miyabi.severity import Circumstances, severity_of
@@ -16,15 +15,16 @@ from miyabi.subjects import INSTANCE, is_subject
 from miyabi.upkeep import Finding
 from miyabi.verdict import Verdict
 from operations.availability import absence, absent_for, asleep
-from operations.gate import rules_of
+from operations.gate import tries_in_incident
 from operations.instances import cause_of_advice, rescue_of, tried_on
-from operations.memory import memory_of, now
+from operations.memory import memory_of
 from operations.record import keeps_up, was_observed
 from operations.upkeep import findings
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
 
+    from miyabi.gate_types import Decision, TargetHistory
     from miyabi.history import History
 
 # What is measured against limits: told by its measure, not by what was tried.
@@ -128,7 +128,7 @@ def _of_fleet(host: Host, climb: Climb, known: dict[str, TargetHistory]) -> Iter
         for drift in step.drifts:
             if drift.kind == "unmarked" or {*drift.target.scopes()} & wrong:
                 continue
-            tries = len(incident_tries(known[str(drift.target)], rules_of(host), now()))
+            tries = len(tries_in_incident(host, known[str(drift.target)]))
             climbed = drift.reason.endswith("did not hold")
             told = Circumstances(kind="repaired", first_try=tries <= 1, climbed=climbed)
             yield _verdict(host, str(drift.target), told, drift.reason, climb=climb, drift=drift)
@@ -153,7 +153,7 @@ def _of_upkeep(host: Host, known: dict[str, TargetHistory]) -> Iterator[Verdict]
         held = decision if decision and not decision.allowed else None
         told = _circumstances(finding, held, known[finding.subject])
         if told.kind == "repaired":
-            tries = len(incident_tries(known[finding.subject], rules_of(host), now()))
+            tries = len(tries_in_incident(host, known[finding.subject]))
             told = Circumstances(kind="repaired", first_try=tries <= 1)
         cause = cause_of(finding.subject, finding.reason)
         yield _verdict(host, finding.subject, told, finding.reason, cause=cause, held=held)

@@ -49,6 +49,10 @@ from operations.memory import Memory
 from operations.refusal import refuse
 from tests.operations.observed import observed_host
 
+# What is imported only when it is needed: while a case runs, there are no files.
+for _name in ("miyabi.gate_requests", "operations.causes", "operations.gate_question"):
+    import_module(_name)
+
 FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if path.is_dir() and "." in path.name)
 MINIMUM = {"change", "unknown", "injection"}
 
@@ -125,10 +129,10 @@ def _pretending(module_name: str, data: dict[str, Any], *, paused: bool = False)
                 monkeypatch.setattr(operations, "asked_between", lambda _host, _section: (1000.0, 1001.0))
             for name in [name for name in vars(operations) if name.endswith("_script")]:
                 monkeypatch.setattr(operations, name, partial(_called, name))
-        for module in ("causes", "gate", "level_gate", "outcome", "record", "telling", "verdicts"):
+        for module in ("causes", "gate", "gate_question", "level_gate", "outcome", "record", "telling", "verdicts"):
             monkeypatch.setattr(f"operations.{module}.memory_of", lambda _state: memory)
-        monkeypatch.setattr("operations.gate.pauses", lambda _memory, _host: asked)
-        monkeypatch.setattr("operations.gate.alert_rules", lambda _state: AlertRules())
+        monkeypatch.setattr("operations.gate_question.pauses", lambda _memory, _host: asked)
+        monkeypatch.setattr("operations.gate_question.alert_rules", lambda _state: AlertRules())
         monkeypatch.setattr(FakeState, "inventory", (), raising=False)
         monkeypatch.setattr("operations.causes.ask", lambda _host, _section: Unknown("nobody asks in a case"))
         for module in ("converge", "guardian", "tmux"):
