@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from miyabi.climb import Climb, in_words
 from miyabi.errors import Ec2Error
-from miyabi.gate import Decision, incident_tries
-from miyabi.instance import Instance
 from miyabi.instance_rules import REMEDIES
 from miyabi.levels import Level
 from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
 from operations.availability import absent_for, down, is_instance
 from operations.breakers import note_breaker
-from operations.gate import rules_of
+from operations.gate import rules_of, tries_in_incident
 from operations.memory import Memory, memory_of, now
 from operations.record import at_the_end
 
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 
     from miyabi.ec2_api import Region
     from miyabi.ec2_settings import Ec2Settings
+    from miyabi.gate_types import Decision
+    from miyabi.instance import Instance
     from miyabi.remedy import Advice, Case, Tried
 
 T = TypeVar("T")
@@ -218,7 +218,7 @@ def tried_on(host: Host) -> tuple[Tried, ...]:
     mine = [each.at for each in memory.tries.get((host.name, INSTANCE), ())]
     earlier = [
         Tried(each.does, each.at, each.restored)
-        for each in incident_tries(known, rules_of(host), now())
+        for each in tries_in_incident(host, known)
         if each.level is Level.L4 and each.does in REMEDIES and all(abs(each.at - at) > _SAME_TRY for at in mine)
     ]
     return (*earlier, *own)

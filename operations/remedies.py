@@ -23,7 +23,7 @@ from miyabi.records import Recovered
 from miyabi.sshd_start import start_script
 from miyabi.subjects import INSTANCE
 from operations.coming_back import Awaited, wait_until_back
-from operations.gate import ask_gate
+from operations.gate_question import ask_gate
 from operations.instances import (
     SERVICE,
     cause_of_advice,
