@@ -66,9 +66,9 @@ def outcome_of(host: str, ran: Ran) -> HostOutcome:
         return HostOutcome(host, "not-looked-at", "the run ended before it was looked at")
     first = seen[0]
     if first.health in _ABSENT:
-        # Only L4 may have tried something on a host that is not reached.
+        # Only L4 may have found or tried something on a host that is not reached.
         absent = "held" if waits and not failed else _ABSENT[first.health]
-        return HostOutcome(host, absent, first.reason, (), failed, waits)
+        return HostOutcome(host, absent, first.reason, (), failed, waits, left)
     ended: Ended = "restored" if repaired else "healthy"
     if waits:
         ended = "held"
