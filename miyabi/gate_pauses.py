@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from miyabi.drift import Target
 from miyabi.gate_types import Pause, Request
 from miyabi.spec import Spec
+from miyabi.subjects import INSTANCE
 
 _EMERGENCY_STOP = "emergency stop"
 
@@ -39,10 +40,12 @@ def pauses_of_spec(host: str, wanted: Spec, now: float) -> tuple[Pause, ...]:
 def pause_of(request: Request, pauses: Iterable[Pause], now: float) -> Pause | None:
     """The pause that holds a request for the longest time; None when nobody has asked for one.
 
-    It holds what is paused, what is in that, what holds that, and what repairs nothing but paused targets.
+    It holds what is paused, what is in that, what holds that, and what repairs nothing but paused targets. All that is
+    on a host is in its instance, whose reboot ends it.
     """
     own = [each for each in pauses if each.until > now and each.host in {"", request.host}]
-    about = [each for each in own if is_within(request.target, each.target) or is_within(each.target, request.target)]
+    ends = "" if request.target == INSTANCE and request.disturbs else request.target
+    about = [each for each in own if is_within(request.target, each.target) or is_within(each.target, ends)]
     if about:
         return max(about, key=_end)
     longest = [
