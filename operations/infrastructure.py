@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pyinfra import host, logger
@@ -11,7 +12,10 @@ from pyinfra.api import FunctionCommand
 from facts.host_spec import host_spec
 from facts.observation import forget_everything
 from miyabi.climb import Climb
+from miyabi.ec2_hosts import why_unreached
 from miyabi.errors import MiyabiError
+from miyabi.gate import Request
+from miyabi.gate_pauses import pause_of
 from miyabi.instance_rules import REMEDIES, Remedy
 from miyabi.levels import Level
 from miyabi.records import DriftSeen
@@ -31,7 +35,7 @@ from operations.instances import (
     rescue_of,
     tried_on,
 )
-from operations.memory import memory_of, now
+from operations.memory import memory_of, now, pauses
 from operations.refusal import refusal
 from operations.remedies import apply, may_apply, warn
 
@@ -46,6 +50,8 @@ _WORTH_IT = 10.0
 _CONNECTING = 30.0
 # Seconds for which an instance whose checks are fine is tried to be reached, before it is taken for dead.
 _IN_DOUBT = 30.0
+
+_REFUSES = "it is there, and cannot be used"
 
 
 @operation(nests=True)
@@ -99,7 +105,7 @@ def _recovered(
     rescue, began = rescue_of(host), now()
     until = began + wanted.recovery.budget(Level.L4)
     doubt = _IN_DOUBT
-    is_sure = down(host) is None or not host.state.is_executing
+    is_sure = down(host) is None or not host.state.is_executing or _is_left_alone()
     if not is_sure:
         # Another controller may be about to bring it back: it is looked at when that has come to an end.
         memory_of(host.state).lease(host.name)
@@ -128,10 +134,19 @@ def _recovered(
         if not rescue.failure:
             break
     memory_of(host.state).disturbed.discard(host.name)
-    done = f"{' and '.join(each.remedy for each in rescue.tried) or 'waited for'} in {now() - began:.1f} s"
-    rescue.outcome = f"{Level.L4.title} restored by {done}: {instance_id_of(host)} ({advice.reason})"
+    by = " and ".join(each.remedy for each in rescue.tried)
+    done = f"restored{f' by {by}' if by else ''} in {now() - began:.1f} s"
+    rescue.outcome = f"{Level.L4.title} {done}: {instance_id_of(host)} ({advice.reason})"
     if rejoin is not None:
         yield FunctionCommand(_rejoin, (rejoin,), {})
+
+
+def _is_left_alone() -> bool:
+    """Whether somebody wants it left alone: then nobody waits for it either."""
+    with suppress(MiyabiError):
+        wish = Request(host=host.name, target=INSTANCE, does="tell")
+        return pause_of(wish, pauses(memory_of(host.state), host), now()) is not None
+    return False
 
 
 def _look_again(advice: Advice, until: float, doubt: float) -> FunctionCommand:
@@ -190,7 +205,7 @@ def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
     refused, rescue = down(host), rescue_of(host)
     if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
         # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
-        return f"it is there, and cannot be used: {host.data.get('unreachable') or refused}"
+        return f"{_REFUSES}: {why_unreached(host.name, host.data.dict(), refused) or refused}"
     # Where L4 may do nothing anyway, nobody waits for it.
     is_idle = advice.verb == "wait" and case.max_level < Level.L4 and not rescue.tried
     if advice.verb == "tell" or advice.row == "not-asked" or is_idle:
@@ -210,7 +225,7 @@ def _given_up(why: str, advice: Advice) -> Generator[PyinfraCommand]:
     """The end of L4 for this host: what was found, what was tried, and what a human can do."""
     from miyabi.remedy import BY_HAND, next_step  # noqa: PLC0415 - only L4 needs it
 
-    step = next_step(advice, host.name)
+    step = "" if why.startswith(_REFUSES) else next_step(advice, host.name)
     told = f"{why}; {step}" if step else why
     if host.state.is_executing:
         rescue_of(host).outcome = told
