@@ -152,7 +152,12 @@ def left_by_levels(host: Host, climb: Climb) -> str:
     if seen is None or "running" in seen.agents.values():
         # Whatever EC2's checks say: nothing that ends a healthy agent is called for.
         return ""
-    tried = [drift for drift in climb.drifts if climb.attempts.get(drift.target) == Level.L3]
+    tried = [
+        drift
+        for drift in climb.drifts
+        # What L3 has created as a whole, it has tried each part of.
+        if any(climb.attempts.get(scope) == Level.L3 for scope in drift.target.scopes())
+    ]
     return in_words(drift for drift in tried if drift.target not in climb.held) or ""
 
 
