@@ -21,7 +21,7 @@ def test_whatever_is_paused_on_a_host_keeps_its_instance_from_being_rebooted(pau
 
 
 @pytest.mark.parametrize(("paused", "held"), [("", True), (INSTANCE, True), ("miyabi", False), ("sshd", False)])
-def test_what_ends_nothing_on_it_is_held_only_by_a_pause_of_the_host_or_the_instance(paused: str, held: bool) -> None:  # noqa: FBT001
+def test_what_ends_nothing_on_it_is_held_only_by_a_pause_of_the_host_or_the_instance(paused: str, held: bool) -> None:
     start = Request(host="cloud-1", target=INSTANCE, does="start")
     found = pause_of(start, [Pause("cloud-1", paused, _NOW + 60, "", _NOW)], _NOW)
     assert (found is not None) is held
