@@ -39,7 +39,8 @@ _SAY = 15.0
 # Seconds by which the host's word of its uptime and our clock may differ.
 _SLACK = 5.0
 
-_ANOTHER_KEY = "SSH host key error"
+# How pyinfra begins to say that a stranger answers.
+ANOTHER_KEY = "SSH host key error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class _Watch:
         except ConnectError as error:
             words = str(error)
             # A machine that boots may let nobody in yet; a stranger stays one.
-            self.is_hopeless = words.startswith(_ANOTHER_KEY)
+            self.is_hopeless = words.startswith(ANOTHER_KEY)
             return words
         host.connected = True
         forget_everything(host)

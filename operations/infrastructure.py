@@ -23,7 +23,7 @@ from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
 from operations.availability import down, is_there_and_refuses
 from operations.climbing import begin_anew, climb_of
-from operations.coming_back import Awaited, follow, wait_until_back
+from operations.coming_back import ANOTHER_KEY, Awaited, follow, wait_until_back
 from operations.gate import may_tell, operation
 from operations.instances import (
     case_of,
@@ -206,6 +206,9 @@ def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
     if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
         # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
         return f"{_REFUSES}: {why_unreached(host.name, host.data.dict(), refused) or refused}"
+    if rescue.failure.startswith(ANOTHER_KEY):
+        # Waited for or not, it stays a stranger.
+        return f"{_REFUSES}: {why_unreached(host.name, host.data.dict(), rescue.failure) or rescue.failure}"
     # Where L4 may do nothing anyway, nobody waits for it.
     is_idle = advice.verb == "wait" and case.max_level < Level.L4 and not rescue.tried
     if advice.verb == "tell" or advice.row == "not-asked" or is_idle:
