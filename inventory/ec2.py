@@ -15,10 +15,11 @@ unknown_regions: frozenset[str] = frozenset()
 try:
     if read_ec2_file(_FILE).regions:
         # A fleet without instances does not pay for what they need.
-        from miyabi.ec2_inventory import hosts_of, left_out
+        # Without its underscore pyinfra would take the list of regions for a group of hosts.
+        from miyabi.ec2_inventory import hosts_of, left_out as _left_out
 
         groups = hosts_of(_FILE)
-        unknown_regions = frozenset(left_out)
+        unknown_regions = frozenset(_left_out)
 except SpecError as error:
     raise SystemExit("\n".join(f"--> {problem}" for problem in error.problems)) from None
 

@@ -46,7 +46,10 @@ def list_instances(*, refresh: bool, is_json: bool) -> None:
     if is_json:
         print_json(_json(fleet, ring, now))
     elif not fleet.members:
-        click.echo("no instance has the tags of inventory/ec2.yaml")
+        # Of a region that was never asked nobody can tell.
+        asked = [each.region for each in fleet.known if each.region not in left_out]
+        if asked:
+            click.echo(f"no instance in {', '.join(asked)} has the tags of inventory/ec2.yaml")
     else:
         show(lambda _: _table(fleet, ring, now))
     if ring.trouble:

@@ -287,9 +287,12 @@ def test_a_region_that_is_down_says_so_where_its_hosts_are_missed(controller: Co
     assert "--limit web: no such host or group in inventory/; there are " in run.output
     assert "; not known: the EC2 instances in ap-northeast-1" in run.output
     assert "Traceback" not in run.output
+    alone = controller.pyinfra("inventory/ec2.py", "debug-inventory")
+    assert f"[{REGION}]" not in alone.output, "a region is no host"
     listed = controller.miyabi("ec2", "list")
     assert listed.code == 1
     assert "its instances are left out" in listed.stderr
+    assert not listed.stdout, "nobody knows whether an instance has the tags"
 
 
 def test_mistakes_end_the_run_with_their_lines(controller: Controller) -> None:
