@@ -9,6 +9,7 @@ import pytest
 from miyabi.history import History, open_history
 from miyabi.records import IncidentChanged
 from tests.ec2.sandbox import CloudFleet, cloud_fleet, cloud_sandbox, summary_of  # noqa: F401
+from tests.ec2.trouble import crash
 from tests.fleet.control import REPOSITORY
 from tests.fleet.machine import Finished
 
@@ -43,7 +44,7 @@ def never_comes_back(fleet: CloudFleet) -> None:
     """Break the hardware below an instance, and let EC2 say that its own system is at fault."""
     fleet.damage("system-impaired")
     fleet.cloud.describe(fleet.instance_id(), system="ok", computer="impaired")
-    fleet.forget_calls()
+    crash(fleet)
 
 
 def remembered(fleet: CloudFleet) -> History:
@@ -51,14 +52,14 @@ def remembered(fleet: CloudFleet) -> History:
 
 
 def test_the_run_ends_in_time_and_the_next_one_waits_for_what_is_under_way(cloud_fleet: CloudFleet) -> None:  # noqa: F811
-    cloud_fleet.allow("{reboot: true, stop_start: true, accept: [new-address]}", "{max_level: L4, budgets: {L4: 15s}}")
+    cloud_fleet.allow("{reboot: true, stop_start: true, accept: [new-address]}", "{max_level: L4, budgets: {L4: 8s}}")
     assert cloud_fleet.recover(hosts="cloud-1,cloud-2,mugen").code == 0
     never_comes_back(cloud_fleet)
     panes = cloud_fleet.panes("cloud-2")
     for _ in range(2):
         done = cloud_fleet.recover(hosts="cloud-1,cloud-2,mugen")
         assert done.code == 1, done.output
-        assert done.seconds < 35
+        assert done.seconds < 20
         assert cloud_fleet.actions() == ["RebootInstances"]
         assert [summary_of(done, name) for name in ("cloud-2", "mugen")] == ["healthy, nothing to do"] * 2
         # What the others had to do was done before anybody waited.
@@ -85,7 +86,7 @@ def test_what_had_its_time_gives_the_next_one_its_turn_and_then_a_human(cloud_fl
         assert "a reboot and a stop and start did not help" in summary_of(done)
         assert "aws ec2 get-console-output" in summary_of(done)
         # From then on nothing is done, and the human is told of one incident.
-        for minutes in (2, 10, 70, 140, 300):
+        for minutes in (2, 70, 300):
             again = later(cloud_fleet, 60 * minutes)
             assert again.code == 1, again.output
             assert "did not help" in summary_of(again)
@@ -95,3 +96,21 @@ def test_what_had_its_time_gives_the_next_one_its_turn_and_then_a_human(cloud_fl
     finally:
         for number in range(50):
             (broken / str(number)).unlink()
+
+
+def test_one_that_comes_back_with_another_key_is_not_waited_for(cloud_fleet: CloudFleet) -> None:  # noqa: F811
+    cloud_fleet.allow("{reboot: true}", "{max_level: L4, budgets: {L4: 60s}}")
+    assert cloud_fleet.recover().code == 0
+    host = cloud_fleet.host()
+    crash(cloud_fleet)
+    key = host.outside(host.etc) / "host_key"
+    for each in (key, key.with_suffix(".pub")):
+        each.unlink()
+    made = cloud_fleet.control.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    assert made.code == 0, made.output
+    done = cloud_fleet.recover()
+    assert done.code == 1, done.output
+    assert done.seconds < 30
+    assert cloud_fleet.actions() == ["RebootInstances"]
+    assert "does not have the host key that is trusted" in summary_of(done)
+    assert len(cloud_fleet.calls()) < 30

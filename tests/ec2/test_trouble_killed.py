@@ -42,8 +42,8 @@ def test_killed_between_stop_and_start(cloud_fleet: CloudFleet, *, waits: bool) 
     assert cloud_fleet.recover().code == 0
     before, address = cloud_fleet.over_ssh(), cloud_fleet.host().address
     cloud_fleet.damage("system-impaired")
-    cloud_fleet.forget_calls()
-    with taking(cloud_fleet, stop=4.0):
+    crash(cloud_fleet)
+    with taking(cloud_fleet, stop=3.0):
         kill_after(cloud_fleet, "StopInstances")
         if waits:
             wait_until(lambda: cloud_fleet.power(cloud_fleet.instance_id()) == "stopped")

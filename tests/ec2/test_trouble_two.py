@@ -72,6 +72,25 @@ def test_one_that_comes_back_while_it_waits_for_its_turn_is_left_alone(cloud_fle
     assert "by reboot" not in summary_of(done, mended[0])
 
 
+def test_many_at_once_are_a_storm_that_is_waited_for(cloud_fleet: CloudFleet) -> None:  # noqa: F811
+    assert cloud_fleet.recover(hosts="cloud-1,cloud-2").code == 0
+    cloud_fleet.fleet_rules.write_text("storm: {at_least: 2, targets: 2, cooldown: 20s}\nmax_unavailable: 2\n")
+    crash(cloud_fleet, *BOTH)
+    held = cloud_fleet.recover(hosts="cloud-1,cloud-2")
+    assert held.code == 1, held.output
+    assert cloud_fleet.actions() == []
+    for name in BOTH:
+        assert "a storm: 2 targets damaged at once by one cause (instance-impaired)" in summary_of(held, name)
+
+    def is_first() -> bool:
+        cloud_fleet.recover(hosts="cloud-1,cloud-2")
+        return bool(cloud_fleet.actions())
+
+    # When it has cooled down, one is tried first.
+    wait_until(is_first, 60)
+    assert cloud_fleet.actions() == ["RebootInstances"]
+
+
 def test_all_silent_with_checks_that_are_fine_is_the_way_there(cloud_fleet: CloudFleet) -> None:  # noqa: F811
     assert cloud_fleet.recover(hosts="cloud-1,cloud-2").code == 0
     for name in BOTH:
@@ -105,7 +124,7 @@ def test_a_network_that_is_lost_for_a_moment_is_no_reason_for_anything(cloud_fle
     assert cloud_fleet.actions() == ["SendCommand"], done.output
     assert cloud_fleet.over_ssh() == boot
     assert cloud_fleet.panes() == panes
-    assert "L4_INFRASTRUCTURE restored by waited for" in summary_of(done)
+    assert summary_of(done).startswith("L4_INFRASTRUCTURE restored in ")
 
 
 def test_hosts_that_are_no_instances_are_as_before(cloud_fleet: CloudFleet) -> None:  # noqa: F811
