@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from miyabi import ec2_answers
@@ -130,8 +130,21 @@ class Region:
         return str(self._ec2(question).get("Output") or "")
 
     def reboot(self, instance_id: str) -> None:
-        """Ask EC2 to reboot it; one that does not react for some minutes is reset. Raises ``Ec2Error``."""
-        self._ec2(_question("reboot_instances", InstanceIds=[instance_id]))
+        """Ask EC2 to reboot it; one that does not react for some minutes is reset. Raises ``Ec2Error``.
+
+        Unlike all else it is not asked again when its answer got lost: a second one would end what has just booted.
+        """
+        once, question = replace(self.patience, attempts=1), _question("reboot_instances", InstanceIds=[instance_id])
+        for times in range(1, self.patience.attempts + 1):
+            try:
+                self._account().ask("ec2", self.name, once, question)
+            except Ec2Error as error:
+                # Who is throttled was not listened to.
+                if error.kind != "throttled" or times == self.patience.attempts:
+                    raise
+                sleep(times)
+            else:
+                return
 
     def start(self, instance_id: str) -> None:
         """Ask EC2 to start it; one that runs stays as it is. Raises ``Ec2Error``."""

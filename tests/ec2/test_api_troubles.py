@@ -102,6 +102,21 @@ def test_what_passes_is_tried_again(cloud: Cloud, fault: str) -> None:
     assert len(cloud.calls("DescribeInstances")) == 3
 
 
+@pytest.mark.parametrize(("fault", "times"), [("error", 1), ("reset", 1), ("hang", 1), ("throttle", 2)])
+@pytest.mark.usefixtures("region")
+def test_a_reboot_is_not_asked_for_twice_when_its_answer_got_lost(cloud: Cloud, fault: str, times: int) -> None:
+    instance_id = cloud.launch("worker-1")
+    cloud.forget_calls()
+    cloud.fault("RebootInstances", fault, times=1, seconds=1.0)
+    region = Region(REGION, patience=Patience(connect=0.5, read=0.5))
+    if fault == "throttle":
+        region.reboot(instance_id)
+    else:
+        with pytest.raises(Ec2Error):
+            region.reboot(instance_id)
+    assert len(cloud.calls("RebootInstances")) == times
+
+
 @pytest.mark.parametrize("fault", ["expired", "wrong", "denied"])
 @pytest.mark.usefixtures("region")
 def test_what_does_not_pass_is_not(cloud: Cloud, fault: str) -> None:
