@@ -17,7 +17,7 @@ _NETWORK = "is there a network, and is that a region's name?"
 _FEWER = "others use the account's API calls up: try later, or ask less often (keep in inventory/ec2.yaml)"
 
 _EXPIRED = f"the session token has expired: {_LOG_IN}"
-_WRONG = f"AWS does not accept the credentials: {_LOOK_AT_THEM}"
+_WRONG = f"AWS does not accept the credentials; {_LOOK_AT_THEM}"
 
 # The code of an answer -> kind, and what is said; "" is AWS's own words.
 _CODES: Mapping[str, tuple[Ec2Trouble, str]] = {
@@ -91,8 +91,8 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 # The name of an error of botocore, or of one that it is derived from -> kind, and what is said; "" is its own words.
 _ERRORS: Mapping[str, tuple[Ec2Trouble, str]] = {
-    "NoCredentialsError": ("credentials", f"there are no credentials: {_NAME_SOME}"),
-    "NoAuthTokenError": ("credentials", f"there are no credentials: {_NAME_SOME}"),
+    "NoCredentialsError": ("credentials", f"there are no credentials; {_NAME_SOME}"),
+    "NoAuthTokenError": ("credentials", f"there are no credentials; {_NAME_SOME}"),
     "PartialCredentialsError": ("credentials", f"the credentials are not complete: {_LOOK_AT_THEM}"),
     "ProfileNotFound": ("credentials", ""),
     "ConfigParseError": ("credentials", ""),
@@ -163,7 +163,7 @@ def _of_answer(error: BaseException) -> tuple[Ec2Trouble, str]:
     action = str(getattr(error, "operation_name", "") or "the call")
     words = f"{action}: {one_line(message)[:_LONGEST]} ({code})" if message else f"{action}: {code}"
     if code in _DENIED:
-        return "denied", f"{action} is not allowed to these credentials: allow it in their policy (docs/l4.md)"
+        return "denied", f"{action} is not allowed to these credentials; allow it in their policy (docs/l4.md)"
     kind, said = _CODES.get(code) or (_kind_by(_status(error)), "")
     return kind, said or (f"{words}: {_LATER}" if kind == "fault" else words)
 

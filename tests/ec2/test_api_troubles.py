@@ -16,6 +16,7 @@ from miyabi.ec2_api import Region, look
 from miyabi.ec2_settings import Ec2Settings
 from miyabi.ec2_troubles import one_line, trouble
 from miyabi.errors import Ec2Error
+from miyabi.masking import masked
 from tests.ec2.cloud import REGION, Cloud
 
 ONCE = Patience(connect=0.5, read=0.5, attempts=1)
@@ -42,6 +43,8 @@ def _trouble(region: Region) -> Ec2Error:
     with pytest.raises(Ec2Error) as failed:
         region.instances()
     assert "\n" not in str(failed.value)
+    # What is told of it elsewhere goes through this.
+    assert masked(str(failed.value)) == str(failed.value)
     return failed.value
 
 
@@ -49,8 +52,8 @@ def _trouble(region: Region) -> Ec2Error:
     ("fault", "kind", "words"),
     [
         ("expired", "credentials", "the session token has expired: log in again (aws sso login)"),
-        ("wrong", "credentials", "AWS does not accept the credentials: look at AWS_*"),
-        ("denied", "denied", "DescribeInstances is not allowed to these credentials: allow it in their policy"),
+        ("wrong", "credentials", "AWS does not accept the credentials; look at AWS_*"),
+        ("denied", "denied", "DescribeInstances is not allowed to these credentials; allow it in their policy"),
         ("throttle", "throttled", "it answers no more for now (throttled): "),
         ("error", "fault", "DescribeInstances: An internal error has occurred (InternalError): EC2's own trouble"),
         ("reset", "unreachable", "it closed the connection"),
@@ -197,7 +200,7 @@ def test_no_credentials(silent_metadata: list[int]) -> None:
     took = time.monotonic() - began
     assert {each.kind for each in seen.troubles.values()} == {"credentials"}
     assert len(seen.troubles) == 3
-    assert str(seen.troubles[REGION]).startswith(f"EC2 {REGION}: there are no credentials: log in (aws sso login)")
+    assert str(seen.troubles[REGION]).startswith(f"EC2 {REGION}: there are no credentials; log in (aws sso login)")
     # One search for all regions: the metadata service is tried twice, a second each.
     assert (len(silent_metadata), took < 6) == (2, True)
     _trouble(Region(REGION))
