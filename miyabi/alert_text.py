@@ -187,7 +187,7 @@ def _full(change: IncidentChanged, verdict: Verdict | None, zone: tzinfo | None,
     if verdict is not None:
         lines += _found(change, verdict, zone)
     lines += _part("means", words.means)
-    lines += _next(change, socket)
+    lines += _next(change, socket, verdict.next_step if verdict is not None else "")
     lines += _part("safe", words.safe)
     lines += _part("incident", change.incident)
     return "\n".join(lines)
@@ -221,21 +221,23 @@ def _found(change: IncidentChanged, verdict: Verdict, zone: tzinfo | None) -> It
         yield from _part("held", f"{verdict.held.reason}{until} ({verdict.held.rule})")
 
 
-def _next(change: IncidentChanged, socket: str | None) -> Iterator[str]:
+def _next(change: IncidentChanged, socket: str | None, next_step: str) -> Iterator[str]:
     """What to do, each step with the command to paste."""
     label = "next"
-    for number, (say, commands) in enumerate(_steps(change, socket), 1):
+    for number, (say, commands) in enumerate(_steps(change, socket, next_step), 1):
         yield from _part(label, f"{number}. {say}")
         for command in commands:
             yield from _command(command)
         label = ""
 
 
-def _steps(change: IncidentChanged, socket: str | None) -> Iterator[tuple[str, list[str]]]:
+def _steps(change: IncidentChanged, socket: str | None, next_step: str) -> Iterator[tuple[str, list[str]]]:
     name = shlex.quote(_named(change))
     yield "see what is known, and what would happen next:", [_explain(change)]
     if advice := BY_CAUSE.get(change.cause.partition(":")[0]):
         yield f"{advice}.", []
+    if next_step:
+        yield "what you can do about it:", [next_step]
     if change.kind == "channel":
         yield "look at the channel in inventory/alerts.yaml, and at the variables that it names:", ["miyabi spec check"]
         return

@@ -31,6 +31,7 @@ class Verdict:
     + evidence: the lines that decided
     + tried: what was tried, a line each
     + held: what the gate said, when it holds it
+    + next_step: the command, or what else a human can do that the kind of case does not tell; "" is nothing
     """
 
     host: str
@@ -43,6 +44,7 @@ class Verdict:
     evidence: str = ""
     tried: tuple[str, ...] = ()
     held: Decision | None = None
+    next_step: str = ""
 
 
 # What makes two verdicts the same case: the host, the target, and of whole hosts and fleets what it is about.

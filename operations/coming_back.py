@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # Seconds between two tries to connect, between two questions to EC2, and between two words to whoever waits.
 _POLL = 2.0
 _ASK = 10.0
+# While it is starting or stopping, which is over at any moment.
+_ASK_SOON = 3.0
 _SAY = 15.0
 
 # Seconds by which the host's word of its uptime and our clock may differ.
@@ -91,7 +93,9 @@ class _Watch:
 
     def look(self) -> str:
         """Why it is not back; "" when it is."""
-        if now() - self.asked_at >= _ASK:
+        instance = rescue_of(self.host).instance
+        is_steady = instance is None or instance.power == "running"
+        if now() - self.asked_at >= (_ASK if is_steady else _ASK_SOON):
             self.asked_at = now()
             self._ask_ec2()
         why = self.state if self.is_hopeless else self._connect()

@@ -231,7 +231,7 @@ def _given_up(why: str, advice: Advice) -> Generator[PyinfraCommand]:
     step = "" if why.startswith(_REFUSES) else next_step(advice, host.name)
     told = f"{why}; {step}" if step else why
     if host.state.is_executing:
-        rescue_of(host).outcome = told
+        rescue_of(host).outcome, rescue_of(host).next_step = why, step
     if down(host) is None and advice.row != BY_HAND:
         # What the levels below have left of a host that is reached, Confirm tells.
         host.log_styled(told, fg="yellow", log_func=logger.warning)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from miyabi.climb import Climb, in_words
 from miyabi.errors import Ec2Error
+from miyabi.inside_script import WAY_IS_CLOSED
 from miyabi.instance_rules import REMEDIES
 from miyabi.levels import Level
+from miyabi.records import Recovered
 from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
 from operations.availability import absent_for, down, is_instance
@@ -65,6 +67,7 @@ class Rescue:
     + answers_inside: whether sshd answers on the machine itself, as far as Systems Manager's agent has told
     + held: what the gate held
     + outcome: how it ended, in words for the summary; "" is that L4 had nothing to do
+    + next_step: what a human can do then; "" is nothing
     + failure: why the last wait was in vain; "" is that the host came back, or nobody waited
     """
 
@@ -74,6 +77,7 @@ class Rescue:
     answers_inside: bool | None = None
     held: Decision | None = None
     outcome: str = ""
+    next_step: str = ""
     failure: str = ""
 
 
@@ -123,7 +127,7 @@ def judged(host: Host, wanted: Spec, climb: Climb, instance: Instance | None, un
     """
     from miyabi.remedy import Case  # noqa: PLC0415 - only L4 needs it
 
-    absent = absent_for(host)
+    absent, tried = absent_for(host), tried_on(host)
     return Case(
         instance=instance,
         rules=wanted.l4,
@@ -134,11 +138,26 @@ def judged(host: Host, wanted: Spec, climb: Climb, instance: Instance | None, un
         address=_tried_address(host),
         connects_by=settings_of(host).connect,
         is_way_in_doubt=_is_way_in_doubt(host),
-        answers_inside=rescue_of(host).answers_inside,
-        tried=tried_on(host),
+        answers_inside=_answers_inside(host, instance, tried),
+        tried=tried,
         began=None if absent is None else now() - absent,
         max_level=wanted.recovery.max_level,
     )
+
+
+def _answers_inside(host: Host, instance: Instance | None, tried: tuple[Tried, ...]) -> bool | None:
+    """Whether sshd answers on the machine itself, as this run has heard, or an earlier one of the incident.
+
+    What an earlier one has heard counts as long as EC2 finds nothing wrong: else it may have died since.
+    """
+    told = rescue_of(host).answers_inside
+    looked = [each for each in tried if each.remedy == "run-command"]
+    if told is not None or not looked or instance is None or instance.is_impaired:
+        return told
+    asked = {"host": host.name, "target": INSTANCE, "since": looked[-1].at}
+    found = memory_of(host.state).ask_history(lambda history: history.records(Recovered, **asked)) or []
+    newest = next((each for each in found if each.does == "run-command"), None)
+    return True if newest is not None and newest.reason.startswith(WAY_IS_CLOSED) else None
 
 
 def left_by_levels(host: Host, climb: Climb) -> str:

@@ -269,7 +269,8 @@ def _outcome(target: Host) -> str:
     """One line about how the run ended for a host."""
     missed = asleep(target) or absence(target)
     ended = summary(climb_of(target), findings(target)) if missed is None else missed
-    return "; ".join(filter(None, (rescue_of(target).outcome, ended)))
+    rescue = rescue_of(target)
+    return "; ".join(filter(None, (rescue.outcome, rescue.next_step, ended)))
 
 
 def summarise_at_end() -> None:

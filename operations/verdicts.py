@@ -95,7 +95,8 @@ def _of_absent(host: Host, missed: str) -> Verdict:
         cause=cause_of_advice(rescue.advice) if rescue.advice else "host-unreachable",
         held=rescue.held,
     )
-    return replace(verdict, tried=tuple(f"{Level.L4.title}: {each.remedy}" for each in rescue.tried))
+    tried = tuple(f"{Level.L4.title}: {each.remedy}" for each in rescue.tried)
+    return replace(verdict, tried=tried, next_step=rescue.next_step)
 
 
 def _of_instance(host: Host) -> Iterator[Verdict]:

@@ -34,6 +34,13 @@ def opened(verdict: Verdict, at: float = NOW) -> Alert:
     return alert_of(change, verdict, zone=UTC)
 
 
+def test_it_says_what_a_human_can_do_that_the_kind_does_not_tell() -> None:
+    command = "pyinfra inventory deploys/l4_infrastructure.py --limit cloud-1 --data remedy=reboot"
+    lines = opened(replace(wrong(), next_step=command)).text.splitlines()
+    assert f"{' ' * 16}{command}" in lines
+    assert lines[lines.index(f"{' ' * 16}{command}") - 1].endswith("what you can do about it:")
+
+
 def test_it_says_everything() -> None:
     alert = opened(FULL)
     assert alert.text.splitlines() == [
