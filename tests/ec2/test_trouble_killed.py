@@ -66,7 +66,11 @@ def test_two_controllers_reboot_it_once(cloud_fleet: CloudFleet, *, later: bool)
         if later:
             wait_until(lambda: cloud_fleet.calls("RebootInstances"), 40)
         second = start(cloud_fleet)
-        said = [run.communicate(timeout=80)[0] for run in (first, second)]
+        try:
+            said = [run.communicate(timeout=80)[0] for run in (first, second)]
+        finally:
+            for run in (first, second):
+                run.kill()
     assert cloud_fleet.actions() == ["RebootInstances"], said
     assert 0 in {first.returncode, second.returncode}, said
     assert "Traceback" not in "".join(said)
