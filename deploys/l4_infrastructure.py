@@ -2,8 +2,9 @@
 
 Usage: pyinfra inventory deploys/l4_infrastructure.py
 
-With --data remedy=run-command|start|reboot|stop-start|replace and --limit HOST a human has that done, whatever the
-spec allows; what would be lost by it still has to be accepted in the spec. An instance that is back climbs L1 to L3.
+With --data remedy=run-command|start|reboot|stop-start|replace and --limit HOST a human has that done to one instance,
+whatever the spec allows; what would be lost by it still has to be accepted in the spec. An instance that is back climbs
+L1 to L3.
 """
 
 from pyinfra import host
@@ -28,5 +29,5 @@ def climb() -> None:
     recovery.confirm(name="Confirm")
 
 
-if is_instance(host):
+if is_instance(host) or host.data.get("remedy"):
     infrastructure.recovered(name="L4 infrastructure", rejoin=climb, remedy=host.data.get("remedy"))

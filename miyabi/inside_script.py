@@ -10,6 +10,9 @@ from miyabi.sshd_start import SYSTEMD_FOLDER
 ANSWERS = "sshd answers"
 SILENT = "sshd is silent"
 
+# How the reason begins for which a look from inside has not helped, when sshd answered there: a later run reads it.
+WAY_IS_CLOSED = "sshd answers there, but not to this machine"
+
 # Percent of the root file system from which room is made: sshd and logins fail on a full one.
 _FULL = 95
 

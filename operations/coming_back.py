@@ -53,12 +53,14 @@ class Awaited:
     + until: when it is given up
     + new_boot: whether only another boot than the one that was seen last counts
     + starts: whether the instance is started when it is found stopped, as a stop and start has to be ended
+    + proves: whether one that answers to the end as the boot that it was is not back
     """
 
     since: float
     until: float
     new_boot: bool = False
     starts: bool = False
+    proves: bool = False
 
 
 def wait_until_back(host: Host, awaited: Awaited) -> str:
@@ -142,7 +144,7 @@ class _Watch:
         boot = ask(host, boot_section())
         why = boot.reason if isinstance(boot, Unknown) else self._is_old(boot)
         # What answers needs no other remedy, whatever it was that brought it back.
-        is_last = now() >= self.awaited.until
+        is_last = now() >= self.awaited.until and not self.awaited.proves
         if isinstance(boot, Unknown) or (why and not is_last):
             host.connected = False
             host.connector.client.close()  # type: ignore[attr-defined] # an instance is reached by ssh

@@ -20,7 +20,7 @@ from operations.climbing import climb_of
 from operations.coming_back import Awaited, follow, wait_until_back
 from operations.gate import may_tell, operation
 from operations.instances import case_of, rescue_of
-from operations.memory import now
+from operations.memory import memory_of, now
 from operations.refusal import refusal
 from operations.remedies import apply, may_apply
 
@@ -139,14 +139,23 @@ def _applied(wanted: Spec, case: Case, remedy: Remedy) -> Generator[PyinfraComma
     if refused := forbidden(case, remedy):
         yield refusal(refused)
         return
-    advice: Advice = chosen(case, remedy)
-    rescue_of(host).advice = advice
-    if advice.verb != "apply":
-        yield refusal("; ".join(filter(None, (plan_line(advice, host.name), next_step(advice, host.name)))))
-        return
+    rescue_of(host).is_asked_for = True
     until = now() + wanted.recovery.budget(Level.L4)
-    if (yield from may_apply(host, advice, remedy, until)):
+    while True:
+        advice: Advice = chosen(case, remedy)
+        rescue_of(host).advice = advice
+        if advice.verb != "apply":
+            yield refusal("; ".join(filter(None, (plan_line(advice, host.name), next_step(advice, host.name)))))
+            return
+        may = yield from may_apply(host, advice, remedy, until)
+        if may is not None:
+            break
+        # Its turn was waited for: it may be another case by now.
+        case = case_of(host, wanted, climb_of(host))
+    if may:
         yield FunctionCommand(apply, (remedy, until), {})
+        # What is done to the next one may be done now.
+        memory_of(host.state).disturbed.discard(host.name)
         forget_everything(host)
 
 

@@ -21,7 +21,7 @@ from miyabi.levels import Level
 from miyabi.records import DriftSeen
 from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
-from operations.availability import down, is_there_and_refuses
+from operations.availability import down, is_instance, is_there_and_refuses
 from operations.climbing import begin_anew, climb_of
 from operations.coming_back import ANOTHER_KEY, Awaited, follow, wait_until_back
 from operations.gate import may_tell, operation
@@ -55,7 +55,7 @@ _REFUSES = "it is there, and cannot be used"
 
 
 @operation(nests=True)
-def recovered(rejoin: Callable[[], None] | None = None, remedy: str | None = None) -> Generator[PyinfraCommand]:
+def recovered(rejoin: Callable[[], None] | None = None, remedy: Remedy | None = None) -> Generator[PyinfraCommand]:
     """Bring the instance that the current host is back, by the remedy that its status calls for and its spec allows.
 
     + rejoin: called for the host when it is back: what it calls of operations is carried out at once
@@ -78,8 +78,8 @@ def recovered(rejoin: Callable[[], None] | None = None, remedy: str | None = Non
     except MiyabiError as error:
         yield refusal(str(error))
         return
-    if remedy is not None and remedy not in REMEDIES:
-        yield refusal(f"remedy is {remedy!r}; allowed: {', '.join(REMEDIES)}")
+    if remedy is not None and (why := _why_not_meant(remedy)):
+        yield refusal(why)
         return
     climb = climb_of(host)
     if remedy is None and down(host) is None and not left_by_levels(host, climb):
@@ -87,6 +87,18 @@ def recovered(rejoin: Callable[[], None] | None = None, remedy: str | None = Non
         host.noop("its instance answers")
         return
     yield from _recovered(wanted, climb, rejoin, remedy)
+
+
+def _why_not_meant(remedy: Remedy) -> str:
+    """Why a remedy that a human asks for is not what he can mean here; "" is that it may be."""
+    if remedy not in REMEDIES:
+        return f"remedy is {remedy!r}; allowed: {', '.join(REMEDIES)}"
+    if not is_instance(host):
+        return f"{host.name} is no instance: its data names no instance_id and region (inventory/ec2.yaml)"
+    others = [each for each in host.state.inventory if is_instance(each) and host.state.is_host_in_limit(each)]
+    if len(others) > 1:
+        return f"{remedy} is asked for {len(others)} instances at once: name the one that is meant by --limit"
+    return ""
 
 
 def _warn_of_what_is_known(wanted: Spec, climb: Climb) -> None:
@@ -103,6 +115,7 @@ def _recovered(
     wanted: Spec, climb: Climb, rejoin: Callable[[], None] | None, remedy: Remedy | None
 ) -> Generator[PyinfraCommand]:
     rescue, began = rescue_of(host), now()
+    rescue.is_asked_for = remedy is not None
     until = began + wanted.recovery.budget(Level.L4)
     doubt = _IN_DOUBT
     is_sure = down(host) is None or not host.state.is_executing or _is_left_alone()
@@ -111,7 +124,8 @@ def _recovered(
         memory_of(host.state).lease(host.name)
     while True:
         case, advice = _advised(wanted, climb, remedy)
-        if advice.verb == "nothing":
+        # What was asked for and not done is no success, however well the instance is.
+        if advice.verb == "nothing" and not rescue.failure:
             host.noop("its instance answers")
             return
         if (why := _why_it_ends(case, advice, until)) is not None:
@@ -211,7 +225,7 @@ def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
         return f"{_REFUSES}: {why_unreached(host.name, host.data.dict(), rescue.failure) or rescue.failure}"
     # Where L4 may do nothing anyway, nobody waits for it.
     is_idle = advice.verb == "wait" and case.max_level < Level.L4 and not rescue.tried
-    if advice.verb == "tell" or advice.row == "not-asked" or is_idle:
+    if advice.verb in {"tell", "nothing"} or advice.row == "not-asked" or is_idle:
         last = f"; {rescue.tried[-1].remedy}: {rescue.failure}" if rescue.tried and rescue.failure else ""
         return f"{plan_line(advice, host.name)}{last}"
     # However little time there is: one remedy has its turn.
@@ -226,13 +240,13 @@ def _is_off(case: Case) -> bool:
 
 def _given_up(why: str, advice: Advice) -> Generator[PyinfraCommand]:
     """The end of L4 for this host: what was found, what was tried, and what a human can do."""
-    from miyabi.remedy import BY_HAND, next_step  # noqa: PLC0415 - only L4 needs it
+    from miyabi.remedy import next_step  # noqa: PLC0415 - only L4 needs it
 
     step = "" if why.startswith(_REFUSES) else next_step(advice, host.name)
     told = f"{why}; {step}" if step else why
     if host.state.is_executing:
         rescue_of(host).outcome, rescue_of(host).next_step = why, step
-    if down(host) is None and advice.row != BY_HAND:
+    if down(host) is None and not rescue_of(host).is_asked_for:
         # What the levels below have left of a host that is reached, Confirm tells.
         host.log_styled(told, fg="yellow", log_func=logger.warning)
         host.noop(told)
@@ -256,6 +270,7 @@ def _wait(state: State, host: Host, advice: Advice, until: float) -> bool:
         until=min(until, given),
         new_boot=under_way is not None and under_way.remedy in {"reboot", "stop-start"},
         starts=under_way is not None and under_way.remedy == "stop-start",
+        proves=rescue.is_asked_for,
     )
     rescue.failure = wait_until_back(host, awaited)
     return True

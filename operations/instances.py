@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from miyabi.climb import Climb, in_words
 from miyabi.errors import Ec2Error
@@ -69,6 +69,8 @@ class Rescue:
     + outcome: how it ended, in words for the summary; "" is that L4 had nothing to do
     + next_step: what a human can do then; "" is nothing
     + failure: why the last wait was in vain; "" is that the host came back, or nobody waited
+    + is_asked_for: whether a remedy was asked for, so that only what it brings about is enough
+    + is_planned: whether this is of the stage in which pyinfra only asks what would be done
     """
 
     advice: Advice | None = None
@@ -79,11 +81,17 @@ class Rescue:
     outcome: str = ""
     next_step: str = ""
     failure: str = ""
+    is_asked_for: bool = False
+    is_planned: bool = False
 
 
 def rescue_of(host: Host) -> Rescue:
-    """What happened with the instance of ``host`` in this run so far."""
-    return cast("Rescue", host.connector_data.setdefault(_RESCUE, Rescue()))
+    """What happened with the instance of ``host`` in this run so far; what was only planned has not happened."""
+    is_planned = not host.state.is_executing
+    known: Rescue | None = host.connector_data.get(_RESCUE)
+    if known is None or (known.is_planned and not is_planned):
+        known = host.connector_data[_RESCUE] = Rescue(is_planned=is_planned)
+    return known
 
 
 def instance_id_of(host: Host) -> str:
@@ -154,9 +162,10 @@ def _answers_inside(host: Host, instance: Instance | None, tried: tuple[Tried, .
     looked = [each for each in tried if each.remedy == "run-command"]
     if told is not None or not looked or instance is None or instance.is_impaired:
         return told
-    asked = {"host": host.name, "target": INSTANCE, "since": looked[-1].at}
-    found = memory_of(host.state).ask_history(lambda history: history.records(Recovered, **asked)) or []
-    newest = next((each for each in found if each.does == "run-command"), None)
+    found = memory_of(host.state).ask_history(
+        lambda history: history.records(Recovered, since=looked[-1].at, host=host.name, target=INSTANCE)
+    )
+    newest = next((each for each in found or () if each.does == "run-command"), None)
     return True if newest is not None and newest.reason.startswith(WAY_IS_CLOSED) else None
 
 

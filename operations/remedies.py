@@ -16,7 +16,7 @@ from facts.sshd import sshd_section
 from miyabi.climb import held_in_words, is_wish
 from miyabi.errors import Ec2Error, MiyabiError
 from miyabi.gate import Request
-from miyabi.inside_script import answers_inside, inside_script
+from miyabi.inside_script import WAY_IS_CLOSED, answers_inside, inside_script
 from miyabi.instance_rules import Remedy
 from miyabi.levels import Level
 from miyabi.records import Recovered
@@ -52,8 +52,10 @@ _BOOTING: frozenset[Remedy] = frozenset({"start", "reboot", "stop-start", "repla
 # Seconds between two looks at whether another instance is back, when only so many may be away at once.
 _POLL = 1.0
 
-# Seconds for what Systems Manager's agent does on the machine.
+# Seconds for what Systems Manager's agent does on the machine, and within which ssh gets through to an sshd that was
+# seen to answer there.
 _INSIDE = 45
+_GETS_THROUGH = 10.0
 
 
 def may_apply(host: Host, advice: Advice, remedy: Remedy, until: float) -> Generator[PyinfraCommand, None, bool | None]:
@@ -120,11 +122,15 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
         # Nothing is done to it, so that the next one has its turn.
         memory_of(state).disturbed.discard(host.name)
     else:
-        given = began + PATIENCE[remedy]
+        answers = remedy == "run-command" and rescue.answers_inside is True
+        given = now() + _GETS_THROUGH if answers else began + PATIENCE[remedy]
+        boots, stops = remedy in _BOOTING, remedy == "stop-start"
         rescue.failure = wait_until_back(
-            host, Awaited(began, min(until, given), remedy in _BOOTING, starts=remedy == "stop-start")
+            host, Awaited(began, min(until, given), boots, starts=stops, proves=rescue.is_asked_for)
         )
-        settled = not rescue.failure or now() >= given
+        settled = not rescue.failure or answers or now() >= given
+        if rescue.failure and answers:
+            rescue.failure = f"{WAY_IS_CLOSED}: {rescue.failure}"
     if settled:
         rescue.tried[-1] = replace(rescue.tried[-1], helped=not rescue.failure)
         _write_down(host, remedy, began)

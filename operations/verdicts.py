@@ -102,7 +102,7 @@ def _of_absent(host: Host, missed: str) -> Verdict:
 def _of_instance(host: Host) -> Iterator[Verdict]:
     """That L4 has brought a host back."""
     rescue = rescue_of(host)
-    if rescue.tried and rescue.advice:
+    if rescue.tried and rescue.advice and not rescue.failure:
         told = Circumstances(kind="repaired", first_try=len(tried_on(host)) <= 1)
         cause = cause_of_advice(rescue.advice)
         verdict = _verdict(host, INSTANCE, told, rescue.advice.reason, cause=cause)
