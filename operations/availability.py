@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.api.state import BaseStateCallback
+from pyinfra.api.state import BaseStateCallback, StateStage
+from pyinfra.connectors.util import CommandOutput
 from typing_extensions import override
 
 from facts.host_spec import host_spec
@@ -25,6 +26,7 @@ _ABSENCE = "miyabi_absence"
 _ABSENT_FOR = "miyabi_absent_for"
 _RETURNED = "miyabi_returned"
 _DOWN = "miyabi_down"
+_LOOKED_AFTER = "miyabi_looked_after"
 
 # What pyinfra says of a host that is not there. One that is there and does not let us in, or has another key, is no
 # absence.
@@ -65,6 +67,11 @@ def down(host: Host) -> str | None:
     """Why ``host``, an instance that L4 looks after, is not reached, in pyinfra's words; None when it is."""
     words: str | None = host.connector_data.get(_DOWN)
     return words
+
+
+def look_after(host: Host) -> None:
+    """Note that what is done about ``host``, which is not reached, is known by now, and how it ends."""
+    host.connector_data[_LOOKED_AFTER] = True
 
 
 def is_there_and_refuses(words: str) -> bool:
@@ -112,6 +119,7 @@ class _Absences(BaseStateCallback):
             logger.info(f"{host.print_prefix}{host.connector_data[_ASLEEP]}")
         elif self.revives and is_instance(host):
             host.connector_data[_DOWN] = str(error)
+            _refuse_commands(host)
             logger.warning(f"{host.print_prefix}{words}; L4 will look at its instance")
         else:
             logger.error(f"{host.print_prefix}{words}")
@@ -121,6 +129,34 @@ class _Absences(BaseStateCallback):
             why = why_unreached(host.name, host.data.dict(), str(error))
             if why is not None:
                 logger.error(f"{host.print_prefix}{why}")
+
+
+def _refuse_commands(host: Host) -> None:
+    """Let what others want to do on ``host`` fail there as long as it is not back: pyinfra would end the whole run."""
+    run: Callable[..., tuple[bool, CommandOutput]] = host.run_shell_command
+
+    def run_when_reached(*arguments: Any, **options: Any) -> tuple[bool, CommandOutput]:
+        if host.connected:
+            return run(*arguments, **options)
+        _say_missing(host)
+        return False, CommandOutput([])
+
+    def moved_when_reached(move: Callable[..., bool]) -> Callable[..., bool]:
+        def moved(*arguments: Any, **options: Any) -> bool:
+            if host.connected:
+                return move(*arguments, **options)
+            _say_missing(host)
+            return False
+
+        return moved
+
+    host.run_shell_command = run_when_reached  # type: ignore[method-assign]
+    host.put_file = moved_when_reached(host.put_file)  # type: ignore[method-assign]
+    host.get_file = moved_when_reached(host.get_file)  # type: ignore[method-assign]
+
+
+def _say_missing(host: Host) -> None:
+    logger.error(f"{host.print_prefix}{absence(host) or 'not reached'}: nothing can be done there before ec2.running()")
 
 
 def since(presence: Presence) -> str:
@@ -151,6 +187,7 @@ def watch_absences(state: State, *, revives: bool = False) -> None:
     """
     initialise: Callable[..., Any] = state.init
     fail: Callable[..., Any] = state.fail_hosts
+    change: Callable[[StateStage], None] = state.set_stage
 
     def init(*arguments: Any, **options: Any) -> None:
         initialise(*arguments, **options)
@@ -168,5 +205,19 @@ def watch_absences(state: State, *, revives: bool = False) -> None:
             logger.error(f"--> {error}")
             raise SystemExit(1) from None
 
+    def set_stage(stage: StateStage) -> None:
+        change(stage)
+        if stage is StateStage.Disconnect:
+            _fail_forgotten(state)
+
+    state.set_stage = set_stage  # type: ignore[method-assign]
     state.init = init  # type: ignore[method-assign]
     state.fail_hosts = fail_unreached  # type: ignore[method-assign]
+
+
+def _fail_forgotten(state: State) -> None:
+    """Fail the instances that stayed in the run though they were not reached, and that nothing in it was about."""
+    for host in state.inventory:
+        if down(host) is not None and not host.connector_data.get(_LOOKED_AFTER) and host not in state.failed_hosts:
+            logger.error(f"{host.print_prefix}{absence(host)}: nothing in this run was to bring it back")
+            state.failed_hosts.add(host)

@@ -15,7 +15,7 @@ from miyabi.levels import Level
 from miyabi.records import Recovered
 from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
-from operations.availability import absent_for, down, is_instance
+from operations.availability import absent_for, down, is_instance, look_after
 from operations.breakers import note_breaker
 from operations.gate import rules_of, tries_in_incident
 from operations.memory import Memory, memory_of, now
@@ -124,6 +124,7 @@ def settings_of(host: Host) -> Ec2Settings:
 def case_of(host: Host, wanted: Spec, climb: Climb) -> Case:
     """All that the remedy table must know of the instance of ``host``, asked of EC2 now."""
     rescue = rescue_of(host)
+    look_after(host)
     rescue.instance, unknown = _asked(host)
     return judged(host, wanted, climb, rescue.instance, unknown)
 

@@ -63,3 +63,22 @@ def test_one_is_rebooted_after_the_other_where_only_one_may_be_away(cloud_fleet:
     assert cloud_fleet.actions() == ["RebootInstances"] * 2
     for name in BOTH:
         assert cloud_fleet.over_ssh(name=name) not in {"", boots[name]}
+
+
+@pytest.mark.parametrize("before", ["", 'server.shell(name="More", commands="true")\n'])
+def test_an_instance_that_nothing_brings_back_fails_the_run(cloud_fleet: CloudFleet, before: str) -> None:  # noqa: F811
+    cloud_fleet.damage("instance-stopped")
+    cloud_fleet.forget_calls()
+    deploy = f"""
+from pyinfra import host
+from pyinfra.operations import server
+
+from operations import ec2
+
+{before}
+if host.name == "cloud-2":
+    ec2.running(name="Running")
+"""
+    done = _own(cloud_fleet, deploy, *BOTH)
+    assert done.code == 1, done.output
+    assert cloud_fleet.actions() == []
