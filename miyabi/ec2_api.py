@@ -34,6 +34,8 @@ _PAGE = 1000
 _AT_ONCE = 8
 # Seconds after which a region is no longer waited for: a run must not stand still for one that is down.
 _LOOK = 20.0
+# Seconds for which nobody wonders why nothing happens.
+_SILENCE = 4.0
 
 _NOT_KNOWN = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 _ID = re.compile(r"i-[0-9a-f]+")
@@ -270,11 +272,13 @@ def look(
     settings: Ec2Settings,
     ask: Callable[[Region], tuple[Instance, ...]] | None = None,
     seconds: float = _LOOK,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Look:
     """Ask all regions at the same time; one that fails stops no other.
 
     + ask: asks one; None asks for the instances of the fleet
     + seconds: after which a region that has not answered is a trouble
+    + say: is told, in a line, what is waited for when that takes long
     """
     question = ask or (lambda region: region.instances(settings.tags))
     told: queue.SimpleQueue[tuple[str, tuple[Instance, ...] | Ec2Error]] = queue.SimpleQueue()
@@ -287,19 +291,23 @@ def look(
         except Exception as error:  # noqa: BLE001 - whatever it is, no other region may wait for this one
             told.put((name, trouble("EC2", name, error)))
 
-    end = monotonic() + seconds
+    began = monotonic()
     for name in settings.regions:
         threading.Thread(target=work, args=(name,), daemon=True).start()
     answers: dict[str, tuple[Instance, ...] | Ec2Error] = {
         name: Ec2Error("unreachable", f"EC2 {name}: no answer within {seconds:g} s: is there a network? try later")
         for name in settings.regions
     }
-    for _ in settings.regions:
+    waits_for, pauses = set(settings.regions), [min(_SILENCE, seconds), seconds]
+    while waits_for and pauses:
         try:
-            name, answer = told.get(timeout=max(0.0, end - monotonic()))
+            name, answer = told.get(timeout=max(0.0, began + pauses[0] - monotonic()))
         except queue.Empty:
-            break
+            if pauses.pop(0) < seconds:
+                say(f"EC2 {', '.join(sorted(waits_for))}: no answer yet; waiting for it, up to {seconds:g} s in all")
+            continue
         answers[name] = answer
+        waits_for.discard(name)
     return Look(
         {name: answer for name, answer in answers.items() if not isinstance(answer, Ec2Error)},
         {name: answer for name, answer in answers.items() if isinstance(answer, Ec2Error)},

@@ -51,10 +51,16 @@ class Membership:
     notes: tuple[str, ...] = ()
 
 
-def membership(instances: Iterable[Instance], settings: Ec2Settings, others: Collection[str] = ()) -> Membership:
+def membership(
+    instances: Iterable[Instance],
+    settings: Ec2Settings,
+    others: Collection[str] = (),
+    specs: Collection[str] | None = None,
+) -> Membership:
     """The instances that are hosts.
 
     + others: names that are taken by other hosts
+    + specs: the names that a tag may choose from; None is that nobody looked
 
     An instance is called by its tag ``Name`` where that is a good name and its own alone, else by its id.
     """
@@ -67,7 +73,7 @@ def membership(instances: Iterable[Instance], settings: Ec2Settings, others: Col
         why = _no_name(each, names[each.name], taken)
         if why:
             notes[why] = None
-        spec, why_not = _spec(each, settings)
+        spec, why_not = _spec(each, settings, specs)
         if why_not:
             notes[why_not] = None
         name = each.instance_id if why is not None else each.name
@@ -117,14 +123,17 @@ def group_name(key: str, value: str) -> str:
     return f"{GROUP}_{name}" if name[0].isdigit() else name
 
 
-def _spec(instance: Instance, settings: Ec2Settings) -> tuple[str, str]:
-    """The spec of an instance, and a line where its tag cannot be followed."""
+def _spec(instance: Instance, settings: Ec2Settings, specs: Collection[str] | None) -> tuple[str, str]:
+    """The spec of an instance, and a line where its tag cannot be followed: a tag must not end the fleet's run."""
     wanted = instance.tags.get(settings.spec_tag, "")
     if not wanted:
         return settings.spec, ""
-    if _SPEC.fullmatch(wanted) is None:
+    is_name = _SPEC.fullmatch(wanted) is not None
+    if not is_name or (specs is not None and wanted not in specs):
         tag = f"its tag {_shown(settings.spec_tag)} is {_shown(wanted)}"
-        return settings.spec, f"{instance.instance_id} has the spec {settings.spec}: {tag}, which is no spec's name"
+        why = "of which there is no spec" if is_name else "which is no spec's name"
+        there = f"; there are {', '.join(sorted(specs))}" if is_name and specs else ""
+        return settings.spec, f"{instance.instance_id} has the spec {settings.spec}: {tag}, {why}{there}"
     # Where the spec is a path, the others stand beside it.
     folder, slash, _ = settings.spec.rpartition("/")
     return f"{folder}{slash}{wanted}.yaml" if slash else wanted, ""

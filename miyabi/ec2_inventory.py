@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from miyabi.ec2_ways import Say, Ways, proxy_command
 from miyabi.errors import MiyabiError
 from miyabi.host_trust import Ring, is_due, learn_keys, read_ring
 from miyabi.instance import Instance
+from miyabi.spec_file import known_specs
 from miyabi.ssh_aliases import Hosts
 from miyabi.words import age, clock_time
 
@@ -29,6 +30,8 @@ left_out: list[str] = []
 
 # The instances of the fleet as this run knows them, by id.
 last_known: dict[str, Instance] = {}
+
+_SPECS = Path(__file__).resolve().parent.parent / "inventory" / "specs"
 
 # Consoles that are looked into at once.
 _AT_ONCE = 8
@@ -97,15 +100,26 @@ def known_fleet(
         if refresh or not (each.is_fresh(settings.keep, now) or each.again_at(now))
     ]
     if stale:
-        known |= _ask(replace(settings, regions=tuple(stale)), now)
+        known |= _ask(replace(settings, regions=tuple(stale)), now, tell)
     left_out[:] = [region for region, each in known.items() if each.asked_at is None and not each.instances]
-    for each in known.values():
-        if each.failures and (each.failed_at == now or not each.is_fresh(settings.keep, now)):
-            tell(_trouble(each, now))
-    members = membership((each for region in known.values() for each in region.instances), settings, others)
+    failed = (each for each in known.values() if each.failures)
+    for line in _troubles(
+        (each for each in failed if each.failed_at == now or not each.is_fresh(settings.keep, now)), now
+    ):
+        tell(line)
+    instances = [each for region in known.values() for each in region.instances]
+    members = membership(instances, settings, others, _specs(settings, instances))
     for note in members.notes:
         tell(note)
     return FleetOfEc2(settings, members.members, tuple(known.values()))
+
+
+def _specs(settings: Ec2Settings, instances: Iterable[Instance]) -> list[str] | None:
+    """The specs that the tag of an instance may name; None when none of them has that tag."""
+    if not any(settings.spec_tag in each.tags for each in instances):
+        return None
+    folder, slash, _ = settings.spec.rpartition("/")
+    return known_specs(Path(f"{folder}{slash}").expanduser() if slash else _SPECS)
 
 
 def remember(path: Path, instance: Instance, now: float | None = None) -> None:
@@ -119,24 +133,36 @@ def remember(path: Path, instance: Instance, now: float | None = None) -> None:
         keep_instance(settings, instance, time.time() if now is None else now)
 
 
-def _ask(settings: Ec2Settings, now: float) -> dict[str, Known]:
+def _ask(settings: Ec2Settings, now: float, say: Say) -> dict[str, Known]:
     """Ask EC2 in each region of ``settings``, in all of them at once, and keep what it says."""
     from miyabi.ec2_api import look  # noqa: PLC0415 - what AWS needs is imported when it is asked
 
-    looked = look(settings)
+    looked = look(settings, say=say)
     known = {
         region: keep_answer(settings, region, tuple(instances), now) for region, instances in looked.instances.items()
     }
     return known | {region: keep_trouble(settings, region, str(why), now) for region, why in looked.troubles.items()}
 
 
-def _trouble(known: Known, now: float) -> str:
-    """In a line, what is wrong with a region, and what is done."""
+def _troubles(regions: Iterable[Known], now: float) -> Iterator[str]:
+    """What is wrong with regions, and what is done: one line for all of which the same is to be said."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in regions:
+        # Who has no credentials has them in no region.
+        _, name, words = each.trouble.partition(f"EC2 {each.region}: ")
+        alike.setdefault((words or each.trouble, _meanwhile(each, now)), []).append(each.region if name else "")
+    for (words, meanwhile), names in alike.items():
+        where = ", ".join(filter(None, names))
+        yield f"{f'EC2 {where}: ' if where else ''}{words}; {meanwhile.format(its='their' if names[1:] else 'its')}"
+
+
+def _meanwhile(known: Known, now: float) -> str:
+    """What is done without a region; ``{its}`` stands for whose instances."""
     again = known.again_at(now)
     when = f"; asked again from {clock_time(again, now)}, or by: miyabi ec2 list --refresh" if again else ""
     if known.asked_at is None:
-        return f"{known.trouble}; its instances are left out{when}"
-    return f"{known.trouble}; going on with what was known {age(now - known.asked_at)} ago{when}"
+        return f"{{its}} instances are left out{when}"
+    return f"going on with what was known {age(now - known.asked_at)} ago{when}"
 
 
 def _learned(fleet: FleetOfEc2, now: float, say: Say) -> Ring:

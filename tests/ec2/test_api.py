@@ -251,8 +251,10 @@ def test_a_region_that_fails_stops_no_other(cloud: Cloud) -> None:
     assert str(one.troubles[OTHER]).startswith(f"EC2 {OTHER}: DescribeInstances is not allowed")
 
 
-def test_all_regions_at_once_and_one_that_says_nothing() -> None:
+def test_all_regions_at_once_and_one_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     meeting, ending = threading.Barrier(2), threading.Event()
+    monkeypatch.setattr(ec2_api, "_SILENCE", 0.2)
+    said: list[str] = []
 
     def ask(region: Region) -> Any:
         meeting.wait(10)
@@ -262,12 +264,13 @@ def test_all_regions_at_once_and_one_that_says_nothing() -> None:
 
     try:
         began = time.monotonic()
-        seen = look(SETTINGS, ask, seconds=0.5)
+        seen = look(SETTINGS, ask, seconds=0.5, say=said.append)
         assert time.monotonic() - began < 5
     finally:
         ending.set()
     assert seen.instances == {REGION: ()}
     assert str(seen.troubles[OTHER]) == f"EC2 {OTHER}: no answer within 0.5 s: is there a network? try later"
+    assert said == [f"EC2 {OTHER}: no answer yet; waiting for it, up to 0.5 s in all"]
 
 
 def test_whatever_a_region_raises_is_its_own_trouble() -> None:

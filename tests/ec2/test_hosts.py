@@ -90,6 +90,15 @@ def test_specs() -> None:
         assert "which is no spec's name" in note
 
 
+def test_a_tag_that_names_no_spec() -> None:
+    settings = Ec2Settings(regions=("r",))
+    found = membership([instance(1, tags={"miyabi:spec": "webb"})], settings, specs=["web", "ec2"])
+    assert [each.spec for each in found.members] == ["ec2"]
+    (note,) = found.notes
+    assert note.endswith("its tag miyabi:spec is webb, of which there is no spec; there are ec2, web")
+    assert membership([instance(1, tags={"miyabi:spec": "web"})], settings, specs=["web", "ec2"]).notes == ()
+
+
 def test_addresses() -> None:
     one = instance(1)
     assert reached_at(one, "public") == ("192.0.2.1", "")

@@ -205,6 +205,24 @@ def test_a_region_that_cannot_be_asked_stops_no_other(ground: Ground, kind: str)
     assert ec2_inventory.left_out == []
 
 
+def test_what_is_the_same_in_all_regions_is_said_once(ground: Ground) -> None:
+    ground.write(regions=[REGION, OTHER])
+    ground.cloud.fault("*", "expired")
+    assert ground.hosts() == {}
+    (line,) = ground.lines
+    assert line.startswith(f"EC2 {REGION}, {OTHER}: the session token has expired: ")
+    assert "; their instances are left out; asked again from " in line
+
+
+def test_a_tag_that_names_no_spec_ends_no_run(ground: Ground) -> None:
+    ground.cloud.describe(ground.cloud.launch("web", {"miyabi": "fleet", "miyabi:spec": "nosuch"}), console="nothing")
+    assert ground.hosts()["web"]["spec"] == "ec2"
+    assert any(
+        "its tag miyabi:spec is nosuch, of which there is no spec; there are control, ec2, " in line
+        for line in ground.lines
+    )
+
+
 def test_a_region_that_was_known_goes_on_with_that(ground: Ground) -> None:
     ground.launch("web")
     ground.hosts()
@@ -342,7 +360,8 @@ def test_an_instance_without_keys_in_its_console(ground: Ground) -> None:
     (line,) = ground.lines
     assert line.startswith(f"web: no host key of {web} is trusted: its console output shows no host key yet; ")
     assert "miyabi ec2 trust web SHA256:..." in line
-    assert data["unreachable"] == f"no host key of its instance {web} is trusted"
+    assert data["unreachable"].startswith(f"no host key of its instance {web} is trusted; when you have seen its ")
+    assert data["unreachable"].endswith(": miyabi ec2 trust web SHA256:...")
     assert Path(data["ssh_known_hosts_file"]).read_text() == ""
     assert len(ground.cloud.calls("GetConsoleOutput")) == 2
     ground.hosts()
