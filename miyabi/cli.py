@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
+from dataclasses import replace
 from errno import EPIPE
 from importlib import import_module
 from pathlib import Path
@@ -166,7 +167,16 @@ def _check_alerts() -> str:
 def _check_ec2() -> str:
     from miyabi.ec2_file import read_ec2_file  # noqa: PLC0415 - see the module's docstring
 
-    return f"EC2 instances in {', '.join(read_ec2_file(_EC2).regions) or 'no region'}"
+    settings = read_ec2_file(_EC2)
+    if settings.regions:
+        try:
+            resolve_spec(settings.spec, _SPECS)
+        except SpecError as error:
+            told = [
+                replace(each, file=f"{_EC2}", path="spec", found=f"{each.found} {each.file}") for each in error.problems
+            ]
+            raise SpecError(told) from None
+    return f"EC2 instances in {', '.join(settings.regions) or 'no region'}"
 
 
 # The files of the inventory that are no specs: how each is checked, and what it holds.

@@ -82,7 +82,8 @@ def trust(name: str, fingerprint: str, *, is_json: bool) -> None:
     fleet = _fleet(now)
     member = _member(fleet, name)
     if member.unreachable:
-        raise InventoryError(f"{member.name}: {member.unreachable}: its key cannot be fetched; start it first")
+        start = "; start it first" if member.instance.power == "stopped" else ""
+        raise InventoryError(f"{member.name}: its key cannot be fetched: {member.unreachable}{start}")
     settings = fleet.settings
     offered = offered_keys(member.address, settings.port, proxy_command(settings, member.instance), {wanted})
     keys = tuple(key for key in offered if key.fingerprint == wanted)
@@ -178,7 +179,8 @@ def _checks(member: Member) -> str:
     instance = member.instance
     checks = {"system": instance.system, "instance": instance.computer, "volumes": instance.volumes}
     told = {name: check.status for name, check in checks.items() if check.status not in {"ok", "not-applicable"}}
-    return ", ".join(f"{name} {status}" for name, status in told.items()) or "ok"
+    fine = "ok" if any(check.status == "ok" for check in checks.values()) else "-"
+    return ", ".join(f"{name} {status}" for name, status in told.items()) or fine
 
 
 def _json(fleet: FleetOfEc2, ring: Ring, now: float) -> dict[str, Any]:

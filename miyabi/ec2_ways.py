@@ -87,7 +87,8 @@ class Ways:
             known_hosts, unreachable = Path(os.devnull), unreachable or str(error)
         data["ssh_known_hosts_file"] = str(known_hosts)
         if not ring.of(instance_id).keys:
-            unreachable = unreachable or f"no host key of its instance {instance_id} is trusted"
+            trust = f"when you have seen its fingerprint elsewhere: miyabi ec2 trust {member.name} SHA256:..."
+            unreachable = unreachable or f"no host key of its instance {instance_id} is trusted; {trust}"
         if unreachable:
             data |= {"unreachable": unreachable, "ssh_connect_retries": 0}
         return data

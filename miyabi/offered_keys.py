@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Collection
 from contextlib import closing, suppress
@@ -10,6 +11,11 @@ from miyabi.console_keys import KINDS, HostKey, host_key, in_order
 
 # Seconds for a host's first word, and for all that it says until its key is known.
 _PATIENCE = 5.0
+
+# A kind that is not there is no news; paramiko would write a traceback of it to stderr.
+_UNHEARD = f"{__name__}.paramiko"
+logging.getLogger(_UNHEARD).propagate = False
+logging.getLogger(_UNHEARD).addHandler(logging.NullHandler())
 
 # A paramiko that offers a kind by more than one name would ask twice for the same key.
 _SIGNED_AS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
@@ -44,6 +50,7 @@ def _offered(kind: str, address: str, port: int, proxy_command: str) -> HostKey 
 
     way = ProxyCommand(proxy_command) if proxy_command else socket.create_connection((address, port), _PATIENCE)
     with suppress(SSHException, EOFError), closing(Transport(way)) as transport:
+        transport.set_log_channel(_UNHEARD)
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = _PATIENCE
         transport.get_security_options().key_types = _SIGNED_AS.get(kind, (kind,))
         transport.start_client(timeout=_PATIENCE)

@@ -172,6 +172,7 @@ def test_an_instance_that_nobody_vouches_for_is_refused(controller: Controller, 
     assert "Accepted publickey" not in box.sshd_log()
     wrong = controller.miyabi("ec2", "trust", "web", "SHA256:" + "A" * 43)
     assert wrong.code == 1
+    assert len(wrong.stderr.splitlines()) == 1, "what paramiko writes is no news"
     assert (
         f"Error: web: nothing is trusted: what answers at 127.0.0.1 shows {key.fingerprint} (ssh-ed25519)"
         in wrong.stderr
@@ -311,6 +312,10 @@ def test_mistakes_end_the_run_with_their_lines(controller: Controller) -> None:
     listed = controller.miyabi("ec2", "list")
     assert listed.code == 1
     assert "Traceback" not in listed.output
+    controller.write(22, spec="nosuch")
+    checked = controller.miyabi("spec", "check")
+    assert checked.code == 1
+    assert "inventory/ec2.yaml: spec: found no such spec nosuch; allowed: the path of a file, or " in checked.stderr
 
 
 def test_a_clone_has_no_instances(controller: Controller) -> None:
