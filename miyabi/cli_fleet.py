@@ -59,12 +59,14 @@ class FleetOfClone:
     + groups: by name, with the hosts in them
     + file: what inventory/fleet.yaml says
     + folder: where the memory is
+    + unknown_regions: of EC2, that could never be asked: which hosts there are in them nobody knows
     """
 
     hosts: Mapping[str, Mapping[str, object]]
     groups: Mapping[str, tuple[str, ...]]
     file: FleetFile
     folder: Path
+    unknown_regions: tuple[str, ...] = ()
 
     def chosen(self, limits: Sequence[str]) -> tuple[str, ...]:
         """The hosts that ``--limit`` names, by name, group or pattern; all of them without. Raises ``TargetError``."""
@@ -84,7 +86,14 @@ class FleetOfClone:
         """Why there is no host of that name, and which there are."""
         if name in left_out:
             return f"left out: ssh does not know it on this machine; to add it, put into ~/.ssh/config: Host {name}"
-        return f"no such host; there are {', '.join(dict.fromkeys((*self.hosts, *self.groups))) or 'none'}"
+        there = ", ".join(dict.fromkeys((*self.hosts, *self.groups))) or "none"
+        return f"no such host; there are {there}{self.not_known}"
+
+    @property
+    def not_known(self) -> str:
+        """To be added where hosts are told of: of which regions' instances nobody knows; "" is of none."""
+        where = ", ".join(self.unknown_regions)
+        return f"; not known: the EC2 instances in {where} (miyabi ec2 list says why)" if where else ""
 
     def spec(self, host: str) -> Spec | None:
         """The spec of a host; None when it has none that can be read."""
@@ -123,7 +132,8 @@ def fleet_of_clone() -> FleetOfClone:
     groups = {name: tuple(each for each in map(_name_of, value) if each in hosts) for name, value in lists.items()}
     file = read_fleet_file(_FLEET)
     folder = Path(file.state) if file.state else state_directory()
-    return FleetOfClone(hosts, {name: members for name, members in groups.items() if members}, file, folder)
+    regions = tuple(sorted(getattr(inventory, "_unknown_regions", ())))
+    return FleetOfClone(hosts, {name: members for name, members in groups.items() if members}, file, folder, regions)
 
 
 def _name_of(item: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
@@ -52,27 +53,29 @@ def status(limits: tuple[str, ...], *, is_json: bool) -> None:
     hosts = fleet.chosen(limits)
     with working(f"looking at {counted(len(hosts), 'host')}", is_json=is_json):
         looked = look_at(fleet, hosts, clock())
-    code = exit_code(looked.statuses)
+    # Of instances that nobody knows of nobody can tell, either.
+    code = 1 if fleet.unknown_regions and not limits else exit_code(looked.statuses)
     if is_json:
-        print_json(_as_json(looked, code))
+        print_json(_as_json(looked, code, fleet.unknown_regions))
     else:
-        _print(looked)
+        _print(looked, fleet.not_known)
     raise SystemExit(code)
 
 
-def _print(looked: FleetLook) -> None:
+def _print(looked: FleetLook, not_known: str) -> None:
     show(lambda width: status_table(looked.statuses, looked.now, width))
-    summary = summed_up(looked.statuses, len(looked.outlook.remembered.incidents))
+    summary = summed_up(looked.statuses, len(looked.outlook.remembered.incidents)) + not_known
     click.echo("\n" + textwrap.fill(summary, width_of_output()))
     if hint := next_step(looked.statuses):
         click.echo(hint)
 
 
-def _as_json(looked: FleetLook, code: int) -> dict[str, object]:
+def _as_json(looked: FleetLook, code: int, unknown_regions: Sequence[str]) -> dict[str, object]:
     return {
         "at": iso(looked.now),
         "exit_code": code,
         "is_remembered": looked.is_remembered,
+        "unknown_regions": list(unknown_regions),
         "open_incidents": len(looked.outlook.remembered.incidents),
         "hosts": [status_json(each) for each in in_order(looked.statuses)],
     }
