@@ -32,6 +32,8 @@ _LOOKED_AFTER = "miyabi_looked_after"
 # absence.
 _REFUSED = ("Authentication error", "SSH host key error", "SSH error (StrictPolicy")
 _ABSENT = ("Could not connect", "Could not resolve hostname", "EOF error", "SSH error (Error reading SSH protocol")
+# What a machine does that hangs in the middle of a connection.
+_HANGS = ("SSH error (Key-exchange timed out",)
 
 
 def asleep(host: Host) -> str | None:
@@ -77,6 +79,11 @@ def look_after(host: Host) -> None:
 def is_there_and_refuses(words: str) -> bool:
     """Whether what pyinfra said of a connection means that somebody is there, who does not let us in or is another."""
     return words.startswith(_REFUSED)
+
+
+def is_silent(words: str) -> bool:
+    """Whether what pyinfra said of a connection means that nobody answers there; a key or proxy of ours is no cause."""
+    return words.startswith((*_ABSENT, *_HANGS))
 
 
 def come_back(host: Host) -> None:

@@ -21,7 +21,7 @@ from miyabi.levels import Level
 from miyabi.records import DriftSeen
 from miyabi.spec import Spec
 from miyabi.subjects import INSTANCE
-from operations.availability import down, is_instance, is_there_and_refuses
+from operations.availability import down, is_instance, is_silent, is_there_and_refuses
 from operations.climbing import begin_anew, climb_of
 from operations.coming_back import ANOTHER_KEY, Awaited, follow, wait_until_back
 from operations.gate import may_tell, operation
@@ -52,6 +52,7 @@ _CONNECTING = 30.0
 _IN_DOUBT = 30.0
 
 _REFUSES = "it is there, and cannot be used"
+_IN_VAIN = "all checks of the instance are fine, and whether its ssh is dead cannot be told from here"
 
 
 @operation(nests=True)
@@ -220,6 +221,9 @@ def _why_it_ends(case: Case, advice: Advice, until: float) -> str | None:
     if refused and is_there_and_refuses(refused) and advice.verb not in {"reconnect", "wait"} and not _is_off(case):
         # Somebody is there who does not let us in, or is a stranger: that is no reason to reboot anything.
         return f"{_REFUSES}: {why_unreached(host.name, host.data.dict(), refused) or refused}"
+    if refused and advice.row == "ssh-dead" and not is_silent(refused) and not rescue.is_asked_for:
+        # EC2 finds nothing wrong, and it may be we who do not get there: without a key, or a program for the way.
+        return f"{_IN_VAIN}: {refused}"
     if rescue.failure.startswith(ANOTHER_KEY):
         # Waited for or not, it stays a stranger.
         return f"{_REFUSES}: {why_unreached(host.name, host.data.dict(), rescue.failure) or rescue.failure}"
