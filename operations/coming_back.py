@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from pyinfra import logger
@@ -67,10 +67,11 @@ def wait_until_back(host: Host, awaited: Awaited) -> str:
     """Wait until ``host`` is back and connected; "" when it is, else why not, in words."""
     from tenacity import Retrying, retry_if_result, wait_fixed  # noqa: PLC0415 - only who waits pays for it
 
-    watch = _Watch(host, awaited)
+    # Whatever happens to the clock meanwhile: it is set when a machine has just woken up.
+    watch = _Watch(host, awaited, monotonic() + awaited.until - now())
     retrying = Retrying(
         retry=retry_if_result(bool),
-        stop=lambda _: watch.is_hopeless or now() >= awaited.until,
+        stop=lambda _: watch.is_hopeless or monotonic() >= watch.ends,
         wait=wait_fixed(_POLL),
         sleep=sleep,
         retry_error_callback=lambda tried: tried.outcome.result() if tried.outcome else "",
@@ -82,11 +83,13 @@ def wait_until_back(host: Host, awaited: Awaited) -> str:
 class _Watch:
     """One wait for one host.
 
+    + ends: when it is given up, by the clock that nobody sets
     + is_hopeless: whether waiting is of no use
     """
 
     host: Host
     awaited: Awaited
+    ends: float
     is_hopeless: bool = False
     state: str = ""
     asked_at: float = 0.0
@@ -144,7 +147,7 @@ class _Watch:
         boot = ask(host, boot_section())
         why = boot.reason if isinstance(boot, Unknown) else self._is_old(boot)
         # What answers needs no other remedy, whatever it was that brought it back.
-        is_last = now() >= self.awaited.until and not self.awaited.proves
+        is_last = monotonic() >= self.ends and not self.awaited.proves
         if isinstance(boot, Unknown) or (why and not is_last):
             host.connected = False
             host.connector.client.close()  # type: ignore[attr-defined] # an instance is reached by ssh

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from pyinfra import logger
@@ -124,11 +124,12 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
     else:
         answers = remedy == "run-command" and rescue.answers_inside is True
         given = now() + _GETS_THROUGH if answers else began + PATIENCE[remedy]
+        waits_from, left = monotonic(), given - now()
         boots, stops = remedy in _BOOTING, remedy == "stop-start"
         rescue.failure = wait_until_back(
             host, Awaited(began, min(until, given), boots, starts=stops, proves=rescue.is_asked_for)
         )
-        settled = not rescue.failure or answers or now() >= given
+        settled = not rescue.failure or answers or monotonic() - waits_from >= left
         if rescue.failure and answers:
             rescue.failure = f"{WAY_IS_CLOSED}: {rescue.failure}"
     if settled:
