@@ -20,6 +20,7 @@ from miyabi.cli_fleet import (
     working,
 )
 from miyabi.cli_options import plainly
+from miyabi.ec2_hosts import ssh_words
 from miyabi.errors import TargetError
 from miyabi.explanation import Case, case_json, concerns, explain as parts_of, newest
 from miyabi.fleet_look import FleetLook, look_at
@@ -112,8 +113,10 @@ def _case(fleet: FleetOfClone, named: TargetName, looked: FleetLook) -> Case:
     told = tuple(each for each in (*status.unknown, *status.warnings) if concerns(each.target, about))
     wanted = looked.specs.get(named.host)
     holds = looked.outlook.holds(named.host, drifts[0].found, wanted) if drifts and wanted else ()
-    is_instance = bool(fleet.hosts.get(named.host, {}).get("instance_id"))
-    case = Case(named, status, wanted, looked.now, drifts, told, holds=holds, is_instance=is_instance)
+    data = fleet.hosts.get(named.host, {})
+    is_instance = bool(data.get("instance_id"))
+    ssh = ssh_words(data) if is_instance else ()
+    case = Case(named, status, wanted, looked.now, drifts, told, holds=holds, is_instance=is_instance, ssh=ssh)
     with history_if_any(fleet, looked.now) as history:
         if history is None:
             return case

@@ -182,6 +182,20 @@ def why_unreached(name: str, data: Mapping[str, object], error: str) -> str | No
     return None
 
 
+def ssh_words(data: Mapping[str, object]) -> tuple[str, ...]:
+    """The ssh command that leads to an instance, as its name does not; none when it cannot be reached.
+
+    + data: of the host
+    """
+    if data.get("unreachable") or not data.get("ssh_hostname"):
+        return ()
+    user = f"{data['ssh_user']}@" if data.get("ssh_user") else ""
+    options = {"-F": "ssh_config_file", "-i": "ssh_key", "-p": "ssh_port"}
+    given = [word for option, key in options.items() if data.get(key) for word in (option, str(data[key]))]
+    trusted = ("-o", f"UserKnownHostsFile={data.get('ssh_known_hosts_file')}", "-o", "StrictHostKeyChecking=yes")
+    return ("ssh", *given, *trusted, f"{user}{data['ssh_hostname']}")
+
+
 def untrusted(name: str, instance: Instance, why: str) -> str:
     """In a line, that no host key of an instance is trusted, and what to do."""
     return (

@@ -46,6 +46,7 @@ class Case:
     + seen, recovered: what was written down of it, newest first
     + incidents: those that are open and about it
     + is_instance: whether the host is an EC2 instance, which L4 looks after
+    + ssh: the words that lead to an instance; none when nothing does. To any other host ssh finds by its name
     """
 
     named: TargetName
@@ -60,6 +61,7 @@ class Case:
     recovered: tuple[Recovered, ...] = ()
     incidents: tuple[IncidentChanged, ...] = ()
     is_instance: bool = False
+    ssh: tuple[str, ...] = ()
 
     @property
     def is_judged(self) -> bool:
@@ -224,10 +226,11 @@ def _by_hand(case: Case) -> Iterator[str]:
     if case.is_instance and case.status.health == "unreachable":
         asks = f"pyinfra inventory deploys/l4_infrastructure.py --dry --limit {shlex.quote(host)}"
         yield f"{asks}    # what would be done to its instance"
-    if not host.startswith("@local"):
+    ssh = case.ssh if case.is_instance else ("ssh", host)
+    if ssh and not host.startswith("@local"):
         session = "" if is_subject(case.named.target) else case.named.target.partition(":")[0]
-        attach = f" -t tmux attach -t {shlex.quote('=' + session)}" if session else ""
-        yield f"ssh {shlex.quote(host)}{attach}    # see for yourself"
+        attach = ["-t", "tmux", "attach", "-t", shlex.quote(f"={session}")] if session else []
+        yield f"{shlex.join([*ssh, *attach])}    # see for yourself"
 
 
 def _argument(named: TargetName) -> str:

@@ -51,7 +51,8 @@ def test_a_lock_pins_every_package_by_hash_and_names_no_registry(lock: str) -> N
 
 
 def test_the_locks_agree() -> None:
-    run, sandbox, development = map(_locked, ("requirements.lock", "requirements-sandbox.lock", "requirements-dev.lock"))
+    locks = ("requirements.lock", "requirements-sandbox.lock", "requirements-dev.lock")
+    run, sandbox, development = map(_locked, locks)
     assert run.items() <= sandbox.items() <= development.items()
 
 

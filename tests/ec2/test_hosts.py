@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from miyabi.ec2_hosts import group_name, membership, reached_at, why_unreached
+from miyabi.ec2_hosts import group_name, membership, reached_at, ssh_words, why_unreached
 from miyabi.ec2_settings import Ec2Settings
 from miyabi.instance import Instance
 from tests.ec2.instances import instance
@@ -122,3 +122,12 @@ def test_what_it_means_that_a_host_was_not_reached() -> None:
     assert said is not None
     assert "installed anew, or it is a stranger" in said
     assert said.endswith("miyabi ec2 forget-key a")
+
+
+def test_the_command_that_leads_to_an_instance() -> None:
+    data = {"ssh_hostname": "192.0.2.7", "ssh_user": "ubuntu", "ssh_key": "~/.ssh/ec2", "ssh_port": 22}
+    words = " ".join(ssh_words({**data, "ssh_config_file": None, "ssh_known_hosts_file": "/known"}))
+    strict = "-o UserKnownHostsFile=/known -o StrictHostKeyChecking=yes"
+    assert words == f"ssh -i ~/.ssh/ec2 -p 22 {strict} ubuntu@192.0.2.7"
+    assert ssh_words({**data, "unreachable": "its instance i-1 is stopped"}) == ()
+    assert ssh_words({"ssh_hostname": "192.0.2.7", "ssh_config_file": "/way"})[:3] == ("ssh", "-F", "/way")
