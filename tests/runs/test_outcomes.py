@@ -49,7 +49,8 @@ def test_a_breaker_counts_what_was_tried(
     kept: list[Any] = []
     monkeypatch.setattr(memory.__class__, "keep", lambda _, *records: kept.extend(records))
     monkeypatch.setattr(memory.__class__, "ask_history", lambda *_: {})
-    _note_breaker(memory, SimpleNamespace(name="mugen", data={}, connector_data={}), climb)  # type: ignore[arg-type]
+    host: Any = SimpleNamespace(name="mugen", data={}, connector_data={}, state=SimpleNamespace(is_executing=True))
+    _note_breaker(memory, host, climb)
     assert [each.failures for each in kept if isinstance(each, BreakerChanged)] == failures
 
 
