@@ -38,13 +38,23 @@ class Agent:
     """What is known of the coding agent in a pane.
 
     + role: what it does, such as ``CodeGen``
-    + resume: the command that takes up its conversation again, with ``{session_id}`` in it
-    + stall_after: seconds without output after which it may be called stalled
+    + kind: of agent, as inventory/agents names it; "" is told by its program
+    + resume: the command that takes up its conversation again, with ``{session_id}`` in it; None is the kind's own
+    + stall_after: seconds without output after which it may be called stalled; None is never
+    + nudge: what is typed once when its limit is over; None is the kind's own, "" is nothing
+    + compact: whether it may be told to shorten a full context
+    + trust: whether its question about trust may be answered with yes
+    + session_id: of the conversation that a start begins or takes up, for the host's register; no spec says it
     """
 
     role: str = ""
+    kind: str = ""
     resume: str | None = None
     stall_after: float | None = None
+    nudge: str | None = None
+    compact: bool = False
+    trust: bool = False
+    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

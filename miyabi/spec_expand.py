@@ -16,6 +16,7 @@ from miyabi.spec_host_schema import InstanceModel, RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
 from miyabi.spec_paths import dotted_pairs, joined, script_line
 from miyabi.spec_schema import (
+    AgentModel,
     PaneModel,
     SessionModel,
     SpecModel,
@@ -114,8 +115,20 @@ def _pane(name: str, around: _Around, base_directory: str, *, shell: str | None,
         ),
         focus=focus,
         restart=pane.restart if "restart" in pane.model_fields_set or pane.agent is None else "on-failure",
-        agent=None if pane.agent is None else Agent(pane.agent.role, pane.agent.resume, pane.agent.stall_after),
+        agent=None if pane.agent is None else _agent(pane.agent),
         maintenance=pane.maintenance,
+    )
+
+
+def _agent(model: AgentModel) -> Agent:
+    return Agent(
+        role=model.role,
+        kind=model.kind,
+        resume=model.resume,
+        stall_after=model.stall_after,
+        nudge="" if model.nudge is False else model.nudge,
+        compact=model.compact,
+        trust=model.trust,
     )
 
 

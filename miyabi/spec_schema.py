@@ -84,15 +84,23 @@ class AgentModel(Model):
 
     role: Text = ""
     """What it does, such as ``CodeGen``."""
+    kind: Text = ""
+    """Which kind of agent it is, as inventory/agents names them. Without one its program tells."""
     resume: FilledText | None = None
     """The command that takes up its conversation again, with ``{session_id}`` where its id belongs."""
     stall_after: Duration | None = None
-    """Time without output after which it may be called stalled."""
+    """Time without output, while its screen says that it works, after which it may be called stalled."""
+    nudge: Text | Literal[False] | None = None
+    """What is typed, once, when its usage limit is over; false is nothing. Without one its kind's own, "continue"."""
+    compact: bool = False
+    """Whether it may be told to shorten its context when that is full."""
+    trust: bool = False
+    """Whether its question whether it may trust its folder is answered with yes."""
 
 
 def _agent(value: object) -> object:
     if value is None:
-        raise refused("true, false, or a mapping with role, resume, stall_after")
+        raise refused("true, false, or a mapping with role, kind, resume, stall_after, nudge, compact, trust")
     if isinstance(value, bool):
         return {} if value else None
     return value

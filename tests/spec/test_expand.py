@@ -58,7 +58,7 @@ def test_the_whole_of_a_spec() -> None:
         "kaede",
         (Command("codex"),),
         restart="on-failure",
-        agent=Agent("CodeGen", "codex resume {session_id}", 300.0),
+        agent=Agent("CodeGen", resume="codex resume {session_id}", stall_after=300.0),
     )
     assert len(found.digest) == 64
     assert found == Spec(
