@@ -44,6 +44,9 @@ class Agent:
     + nudge: what is typed once when its limit is over; None is the kind's own, "" is nothing
     + compact: whether it may be told to shorten a full context
     + trust: whether its question about trust may be answered with yes
+    + task: the id of the task that is its own; "" is none, or one that its ``tasks`` entry gives it
+    + worktree: the folder it works in when its task names none
+    + parallel: whether other agents may work in that folder at the same time
     + session_id: of the conversation that a start begins or takes up, for the host's register; no spec says it
     """
 
@@ -55,6 +58,9 @@ class Agent:
     compact: bool = False
     trust: bool = False
     session_id: str | None = None
+    task: str = ""
+    worktree: str | None = None
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +308,46 @@ class Termux:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A task for one of the host's agents.
+
+    + id: its name, once in the spec
+    + prompt: what the agent is told
+    + agent: the name of the pane whose agent does it; "" is any of the ``role``
+    + role: of the agents of which one does it; "" when ``agent`` says who
+    + worktree: the folder in which it is done; None is the agent's own, else its pane's start directory
+    + branch: the git branch on which it is done; None is whichever is checked out there
+    + needs: the tasks that must be done before it begins
+    + parallel: whether other tasks may be worked on in the same folder at the same time
+    + done_when: succeeds in its folder when it is done; None leaves it to the agent to say so
+    """
+
+    id: str
+    prompt: str
+    agent: str = ""
+    role: str = ""
+    worktree: str | None = None
+    branch: str | None = None
+    needs: tuple[str, ...] = ()
+    parallel: bool = False
+    done_when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspaces:
+    """The folders that agents work in, besides those of the tasks.
+
+    + repositories: whose worktrees are looked through for those that nobody works in any more
+    + orphans: what to do with them
+    + older_than: seconds for which nothing has changed in one that is removed
+    """
+
+    repositories: tuple[str, ...] = ()
+    orphans: Literal["report", "remove"] = "report"
+    older_than: float = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """The desired state of one host.
 
@@ -312,6 +358,7 @@ class Spec:
     + gate: what holds recoveries back
     + l4: what may be done to the host's instance
     + maintenance: why the whole host is left alone; None is that it is not
+    + tasks: what the agents work on, in the order in which they are begun
     """
 
     source: str
@@ -332,3 +379,5 @@ class Spec:
     gate: Rules = field(default_factory=Rules)
     l4: InstanceRules = field(default_factory=InstanceRules)
     maintenance: str | None = None
+    tasks: tuple[Task, ...] = ()
+    workspaces: Workspaces = field(default_factory=Workspaces)

@@ -44,6 +44,8 @@ _SOURCES = (
     "spec_problems",
     "spec_rules",
     "spec_schema",
+    "spec_task_rules",
+    "spec_task_schema",
     "spec_upkeep_expand",
     "spec_upkeep_schema",
     "spec_values",

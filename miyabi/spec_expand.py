@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from miyabi.instance_rules import InstanceRules
 from miyabi.levels import Level
-from miyabi.spec import Agent, Command, Pane, Recovery, Session, Spec, TmuxServer, Window
+from miyabi.spec import Agent, Command, Pane, Recovery, Session, Spec, Task, TmuxServer, Window, Workspaces
 from miyabi.spec_gate_schema import expand_gate
 from miyabi.spec_host_schema import InstanceModel, RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
-from miyabi.spec_paths import dotted_pairs, joined, script_line
+from miyabi.spec_paths import dotted_pairs, join, joined, script_line
 from miyabi.spec_schema import (
     AgentModel,
     PaneModel,
@@ -23,6 +23,7 @@ from miyabi.spec_schema import (
     WindowModel,
     WorkspaceModel,
 )
+from miyabi.spec_task_schema import TaskModel, WorkspacesModel
 from miyabi.spec_upkeep_expand import expand_upkeep
 
 _Around = tuple[SessionModel, WindowModel, PaneModel]
@@ -48,6 +49,8 @@ def expand_spec(model: SpecModel | WorkspaceModel, *, source: str, digest: str, 
         gate=expand_gate(model.gate),
         l4=_instance_rules(model.l4),
         maintenance=model.maintenance,
+        tasks=tuple(_task(task, base_directory) for task in model.tasks),
+        workspaces=_workspaces(model.workspaces, base_directory),
         **expand_upkeep(model, base_directory),
     )
 
@@ -115,12 +118,12 @@ def _pane(name: str, around: _Around, base_directory: str, *, shell: str | None,
         ),
         focus=focus,
         restart=pane.restart if "restart" in pane.model_fields_set or pane.agent is None else "on-failure",
-        agent=None if pane.agent is None else _agent(pane.agent),
+        agent=None if pane.agent is None else _agent(pane.agent, base_directory),
         maintenance=pane.maintenance,
     )
 
 
-def _agent(model: AgentModel) -> Agent:
+def _agent(model: AgentModel, base_directory: str) -> Agent:
     return Agent(
         role=model.role,
         kind=model.kind,
@@ -129,7 +132,29 @@ def _agent(model: AgentModel) -> Agent:
         nudge="" if model.nudge is False else model.nudge,
         compact=model.compact,
         trust=model.trust,
+        task=model.task or "",
+        worktree=joined(model.worktree, base_directory),
+        parallel=model.parallel,
     )
+
+
+def _task(model: TaskModel, base_directory: str) -> Task:
+    return Task(
+        id=model.id,
+        prompt=model.prompt,
+        agent=model.agent or "",
+        role=model.role or "",
+        worktree=joined(model.worktree, base_directory),
+        branch=model.branch,
+        needs=tuple(dict.fromkeys(model.needs)),
+        parallel=model.parallel,
+        done_when=model.done_when,
+    )
+
+
+def _workspaces(model: WorkspacesModel, base_directory: str) -> Workspaces:
+    repositories = tuple(join(base_directory, each) for each in model.repositories)
+    return Workspaces(repositories, model.orphans, model.older_than)
 
 
 def _start_directory(around: _Around, base_directory: str) -> str | None:

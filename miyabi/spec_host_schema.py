@@ -9,6 +9,7 @@ from pydantic import Field
 
 from miyabi.instance_rules import Accepted, InstanceRules
 from miyabi.spec_gate_schema import GateModel, Maintenance, Pause
+from miyabi.spec_task_schema import TaskModel, WorkspacesModel
 from miyabi.spec_upkeep_schema import (
     ConfigFileModel,
     IntegrationModel,
@@ -117,3 +118,7 @@ class HostModel(Model):
     """What may be done to the host's EC2 instance."""
     maintenance: Maintenance = None
     """Why the whole host is left alone: true, or a reason."""
+    tasks: list[TaskModel] = []
+    """What its agents work on, in the order in which it is begun."""
+    workspaces: WorkspacesModel = WorkspacesModel()
+    """The folders that its agents work in, besides those of the tasks."""

@@ -13,6 +13,7 @@ from miyabi.spec_document import Document, nearest, shown
 from miyabi.spec_found import Broken, Found, repeated
 from miyabi.spec_host_rules import HOST_RULES
 from miyabi.spec_identity import pane_identity, window_identities
+from miyabi.spec_task_rules import TASK_RULES
 from miyabi.spec_values import layout_cells
 
 _BLANK = (None, "blank", "pane")
@@ -29,7 +30,7 @@ def broken_rules(document: Document) -> Iterator[SpecProblem]:
         return
     root = Found((), document.value)
     sessions = [root] if is_workspace(root.value) else root.children("sessions")
-    for rule in (*_RULES, *HOST_RULES):
+    for rule in (*_RULES, *HOST_RULES, *TASK_RULES):
         for place, found, allowed in rule(document, root, sessions):
             yield document.problem(place, found, f"allowed: {allowed}")
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJs
 
 from miyabi.spec_gate_schema import Maintenance
 from miyabi.spec_host_schema import HostModel
+from miyabi.spec_task_schema import TaskId
 from miyabi.spec_values import (
     CommandText,
     Duration,
@@ -96,11 +97,17 @@ class AgentModel(Model):
     """Whether it may be told to shorten its context when that is full."""
     trust: bool = False
     """Whether its question whether it may trust its folder is answered with yes."""
+    task: TaskId | None = None
+    """The id of the one of the ``tasks`` that is its own."""
+    worktree: FilledText | None = None
+    """The folder that it works in when its task names none."""
+    parallel: bool = False
+    """Whether other agents may work in that folder at the same time."""
 
 
 def _agent(value: object) -> object:
     if value is None:
-        raise refused("true, false, or a mapping with role, kind, resume, stall_after, nudge, compact, trust")
+        raise refused(f"true, false, or a mapping with {', '.join(AgentModel.model_fields)}")
     if isinstance(value, bool):
         return {} if value else None
     return value
