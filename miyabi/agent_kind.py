@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from miyabi.agent_state import AgentCondition
+from miyabi.match import program_name
+from miyabi.spec import Pane
 
 # What a line can say beside a condition. retrying: overloaded, and it tries again by itself. finished: it has ended its
 # turn, however much the line looks like work. resume-refused, no-conversation: why a conversation could not be resumed.
 Sign = Literal["retrying", "finished", "resume-refused", "no-conversation"] | AgentCondition
+
+# Where a text says something. line: at the beginning of what the agent says, or on a line of its own. status: there, or
+# below the input line. dialog: in a question that takes the place of the input line.
+Place = Literal["line", "status", "dialog"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,8 @@ class Pattern:
     + sign: what it says
     + text: a regular expression, searched in one line
     + with_text: another one that must be in one of the lines around it; "" is none
+    + where: it says something
+    + quoted: whether it does so, too, in a line marked as a tool's output when no tool is seen above it
     + confidence: from 0 to 1
     + until: the name of the group in ``text`` that says when it ends; "" is none
     """
@@ -26,6 +35,8 @@ class Pattern:
     sign: Sign
     text: str
     with_text: str = ""
+    where: Place = "line"
+    quoted: bool = False
     confidence: float = 0.9
     until: str = ""
 
@@ -69,3 +80,14 @@ class AgentKind:
     nudge: str = "continue"
     compact: str = ""
     trust: tuple[str, ...] = ()
+
+
+def kind_of(pane: Pane, kinds: Mapping[str, AgentKind]) -> AgentKind | None:
+    """The kind of agent that a pane is for: what its spec says, else by its program; None when nobody knows it.
+
+    + kinds: all that are known, by name
+    """
+    if pane.agent is not None and pane.agent.kind:
+        return kinds.get(pane.agent.kind)
+    program = program_name(pane)
+    return next((kind for kind in kinds.values() if program in kind.programs), None)

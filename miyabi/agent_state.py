@@ -25,6 +25,10 @@ AgentCondition = Literal[
     "unknown",
 ]
 
+# What else is known of a verdict. resume-refused: the conversation is open elsewhere. no-conversation: there is none
+# of that id. out-of-memory: its own heap was full. interrupted: Ctrl-C ended it.
+AgentCause = Literal["", "resume-refused", "no-conversation", "out-of-memory", "interrupted"]
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation(Observed):
@@ -127,6 +131,8 @@ class Judgement(Observed):
     + confirmed: whether two looks agree; what is done about an agent is done only then
     + suspect: whether it would be ``stalled`` if its heartbeat (which was not asked for) said so, too
     + retrying: whether an overloaded one tries again by itself
+    + menu: whether a question is open in which any key is an answer: nothing may be typed then
+    + cause: what else is known, for whoever decides what to do
     """
 
     condition: AgentCondition
@@ -137,3 +143,5 @@ class Judgement(Observed):
     confirmed: bool = False
     suspect: bool = False
     retrying: bool = False
+    menu: bool = False
+    cause: AgentCause = ""
