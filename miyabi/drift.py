@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,12 +12,9 @@ from miyabi import spec, state
 from miyabi.layout import refuse_layout
 from miyabi.levels import Level
 from miyabi.match import PaneMatch, SessionMatch, WindowMatch
-from miyabi.processes import descendants
+from miyabi.processes import death, is_idle_shell
 
 DriftKind = Literal["session-missing", "window-missing", "pane-missing", "pane-dead", "agent-exited", "unmarked"]
-
-# A shell that waits for a human: its name, and nothing but options without a script or a command.
-_IDLE_SHELL = re.compile(r"-?(?:\S*/)?(?:ba|z|da|a|k|mk|fi|tc|c|ya)?sh(?:\s+-(?:[abd-z]|-[a-z-]+)*)*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,29 +125,15 @@ def _pane_drift(window: Target, match: PaneMatch, processes: tuple[state.Process
         return Drift("pane-dead", target, Level.L1, reason)
     if not match.marked:
         return Drift("unmarked", target, Level.L1, "found by what runs in it, not yet managed")
-    if match.pane.supervised and match.pane.restart != "never" and _is_idle_shell(match.seen, processes):
+    if match.pane.supervised and match.pane.restart != "never" and is_idle_shell(match.seen, processes):
         return Drift("agent-exited", target, Level.L1, "only an idle shell is left in it")
     return None
-
-
-def death(pane: state.Pane) -> str:
-    """How a pane's process ended, as far as tmux tells."""
-    if pane.dead_signal:
-        return f"died by signal {pane.dead_signal}"
-    if pane.dead_status is not None:
-        return f"exited with status {pane.dead_status}"
-    return "died, tmux does not tell how"
 
 
 def _may_stay_dead(wanted: spec.Pane, seen: state.Pane) -> bool:
     if not wanted.supervised or wanted.restart == "always":
         return False
     return wanted.restart == "never" or (seen.dead_status == 0 and not seen.dead_signal)
-
-
-def _is_idle_shell(pane: state.Pane, processes: tuple[state.Process, ...]) -> bool:
-    tree = descendants(processes, pane.pid or 0)
-    return len(tree) == 1 and _IDLE_SHELL.fullmatch(tree[0].arguments.strip()) is not None
 
 
 def escalate(drifts: Iterable[Drift], attempts: Mapping[Target, Level]) -> tuple[Drift, ...]:

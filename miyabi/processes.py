@@ -1,11 +1,15 @@
-"""Process trees. Pure."""
+"""Process trees, and how a pane's process ended. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from miyabi.state import Process
+from miyabi.state import Pane, Process
+
+# A shell that waits for a human: its name, and nothing but options without a script or a command.
+_IDLE_SHELL = re.compile(r"-?(?:\S*/)?(?:ba|z|da|a|k|mk|fi|tc|c|ya)?sh(?:\s+-(?:[abd-z]|-[a-z-]+)*)*")
 
 
 def descendants(processes: Iterable[Process], pid: int) -> tuple[Process, ...]:
@@ -30,3 +34,18 @@ def descendants(processes: Iterable[Process], pid: int) -> tuple[Process, ...]:
         # The list grows while it is walked; taking the children out keeps a cycle from going round.
         tree.extend(children.pop(process.pid, ()))
     return tuple(tree)
+
+
+def death(pane: Pane) -> str:
+    """How a pane's process ended, as far as tmux tells."""
+    if pane.dead_signal:
+        return f"died by signal {pane.dead_signal}"
+    if pane.dead_status is not None:
+        return f"exited with status {pane.dead_status}"
+    return "died, tmux does not tell how"
+
+
+def is_idle_shell(pane: Pane, processes: tuple[Process, ...]) -> bool:
+    """Whether a shell that waits for a human is all that is left in a living pane."""
+    tree = descendants(processes, pane.pid or 0)
+    return len(tree) == 1 and _IDLE_SHELL.fullmatch(tree[0].arguments.strip()) is not None

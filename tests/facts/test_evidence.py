@@ -11,10 +11,11 @@ from facts.evidence import evidence_section, parse_evidence
 from facts.probe import read_section
 from miyabi import state
 from miyabi.cause import attribute, evidence_of_drift
-from miyabi.drift import Drift, Target, death
+from miyabi.drift import Drift, Target
 from miyabi.errors import ParseError
 from miyabi.last_words import LastWords
 from miyabi.levels import Level
+from miyabi.processes import death
 from miyabi.spec import TmuxServer as Wanted
 from tests.facts.hosts import INSTALLED_SHELLS, PretendedHost, ask, busybox_host, run_script
 from tests.fleet.machine import Machine
