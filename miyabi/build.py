@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
+from miyabi.conversation import file_name
 from miyabi.layout import resolve_layout
-from miyabi.shell import HostText, Secret, Word
+from miyabi.shell import HostText, Secret, Word, pattern
 from miyabi.spec import Pairs, Pane, Session, Window
 from miyabi.tmux_command import TmuxCommand, unformatted
 from miyabi.tmux_listing import PANE_NAME_OPTION, SESSION_NAME_OPTION, WINDOW_NAME_OPTION
@@ -45,7 +47,10 @@ def adopt(pane: Pane, target: str) -> Iterator[TmuxCommand]:
 
 def typed(pane: Pane, target: str) -> Iterator[TmuxCommand]:
     """Type a pane's commands into the shell at ``target``."""
-    for command in pane.commands:
+    commands = pane.commands
+    if pane.agent is not None and pane.agent.begin is not None and not pane.agent.is_begun:
+        commands = (*commands[:-1], replace(commands[-1], text=pane.agent.begin))
+    for command in commands:
         text = f" {command.text}" if pane.suppress_history else command.text
         if command.sleep_before:
             yield ("run-shell", "-d", str(command.sleep_before))
@@ -66,12 +71,27 @@ def pane_start(pane: Pane) -> list[Word]:
     if pane.start_directory:
         words += ["-c", unformatted(HostText(pane.start_directory))]
     words += _environment(pane.environment)
+    if pane.agent is not None:
+        # By these an agent, or a hook of its, finds where it may leave word of itself.
+        checkpoint = HostText(f"MIYABI_CHECKPOINT=$MIYABI_AGENTS/{file_name(pane.name)}.json")
+        words += ["-e", f"MIYABI_AGENT={pane.name}", "-e", checkpoint]
     if pane.supervised:
-        script = "\n".join(command.text for command in pane.commands)
-        words += ["--", "sh", "-c", 'exec "$SHELL" -l -c "$1"', "miyabi", script]
+        words += ["--", "sh", "-c", *_supervised(pane)]
     elif pane.shell:
         words += ["--", pane.shell]
     return words
+
+
+def _supervised(pane: Pane) -> list[Word]:
+    """The script of a supervised pane and its arguments: it ends as the user's login shell with the commands."""
+    start = 'exec "$SHELL" -l -c "$1"'
+    lines = [command.text for command in pane.commands]
+    script = "\n".join(lines)
+    if pane.agent is None or pane.agent.begin is None or not pane.agent.kept:
+        return [start, "miyabi", script]
+    # Only the moment of the start tells, whoever starts it, whether there is a conversation to take up.
+    choice = f'for t in {pattern(pane.agent.kept)}; do [ -e "$t" ] || set -- "$2" "$2"; done; '
+    return [choice + start, "miyabi", script, "\n".join([*lines[:-1], pane.agent.begin])]
 
 
 def _environment(pairs: Pairs) -> list[Word]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from miyabi.agent_kind import AgentKind, kind_of
@@ -19,8 +19,10 @@ from miyabi.spec import Agent, Pane, Session, Spec, Window
 
 VERSION = "1"
 
-# Where a host keeps what is known of its agents, for the shell that looks or acts there.
-AGENTS_FOLDER = 'MIYABI_AGENTS="${XDG_STATE_HOME:-$HOME/.local/state}/miyabi/agents"; export MIYABI_AGENTS'
+# Where a host keeps what is known of its agents, as a word of shell text, and the variable that holds it while
+# something is done there: a tmux server may have been started with other variables.
+REGISTER = '"${XDG_STATE_HOME:-$HOME/.local/state}/miyabi/agents"'
+AGENTS_FOLDER = f"MIYABI_AGENTS={REGISTER}"
 
 # It stands on command lines and in paths: nothing else is ever taken for one. A first hyphen would make it an option.
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -97,18 +99,23 @@ def register_script(name: str, kind: str, session_id: str) -> str:
 
     Raises ``ValueError`` for what cannot be an id or a kind.
     """
+    return f"{AGENTS_FOLDER}; {_REGISTERED}; {_call(name, kind, session_id)}"
+
+
+def _call(name: str, kind: str, session_id: str) -> str:
     if (session_id and not is_session_id(session_id)) or not _KIND.fullmatch(kind):
         raise ValueError(f"{session_id!r} of {kind!r} is no conversation")
-    words = f"{file_name(name)} {kind} {quoted(session_id)}"
-    return f'{AGENTS_FOLDER}; {_REGISTERED}; registered "$MIYABI_AGENTS" {words} || :'
+    return f'registered "$MIYABI_AGENTS" {file_name(name)} {kind} {quoted(session_id)} || :'
 
 
-def registration(pane: Pane) -> str:
-    """The shell text that registers the conversation that a start of ``pane`` begins or takes up; "" without one."""
-    agent = pane.agent
-    if agent is None or agent.session_id is None or not _KIND.fullmatch(agent.kind):
-        return ""
-    return register_script(pane.name, agent.kind, agent.session_id)
+def registrations(panes: Iterable[Pane]) -> str:
+    """The shell text that registers the conversations that a start of ``panes`` begins or takes up; "" without any."""
+    calls = [
+        _call(pane.name, pane.agent.kind, pane.agent.session_id)
+        for pane in panes
+        if pane.agent is not None and pane.agent.session_id is not None and _KIND.fullmatch(pane.agent.kind)
+    ]
+    return "; ".join([AGENTS_FOLDER, _REGISTERED, *calls]) if calls else ""
 
 
 def with_conversations(

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from miyabi import state
 from miyabi.build import Size, adopt, build_session, build_window, pane_start, split, typed
+from miyabi.conversation import registrations
 from miyabi.drift import Drift, Target
 from miyabi.layout import resolve_layout
 from miyabi.levels import Level
@@ -34,6 +35,7 @@ class Action:
     + adopts: whether it does no more than to give its target the spec's name
     + closes: the ids of the panes that it closes
     + before: a script to run on the host first, with its working directory; the action is left out when it fails
+    + first: shell text that is run before all that; whether it succeeds does not matter
     """
 
     level: Level
@@ -44,6 +46,7 @@ class Action:
     adopts: bool = False
     closes: tuple[str, ...] = ()
     before: tuple[str, str | None] | None = None
+    first: str = ""
 
     @override
     def __str__(self) -> str:
@@ -88,6 +91,9 @@ def _session_actions(match: SessionMatch, context: _Context) -> Iterator[Action]
                 drift.reason,
                 tuple(build_session(match.session, elsewhere)),
                 before=(script, match.session.start_directory) if script else None,
+                first=registrations(
+                    pane.pane for window in match.windows for pane in window.panes if pane.seen is None
+                ),
             )
         return
     if drift is not None and drift.kind == "unmarked":
@@ -116,6 +122,7 @@ def _window_actions(
                 target,
                 drift.reason,
                 tuple(build_window(match.window, f"{seen.session_id}:{index}", missing)),
+                first=registrations(pane.pane for pane in match.panes if pane.seen is None),
             )
         return
     if drift is not None and drift.kind == "unmarked":
@@ -140,24 +147,24 @@ def _free_index(match: WindowMatch, previous: int, taken: set[int]) -> int:
 
 
 def _repair_pane(window: WindowMatch, seen: state.Window, match: PaneMatch, drift: Drift) -> Action:
-    pane = match.pane
+    pane, first = match.pane, registrations([match.pane])
     if match.seen is None:
         commands = _put_back(window, seen, match)
-        return Action(Level.L1, "Restoring pane", drift.target, drift.reason, tuple(commands))
+        return Action(Level.L1, "Restoring pane", drift.target, drift.reason, tuple(commands), first=first)
     pane_id = match.seen.pane_id
     if drift.kind == "unmarked":
         return Action(Level.L1, "Adopting pane", drift.target, drift.reason, tuple(adopt(pane, pane_id)), adopts=True)
     if drift.kind == "agent-exited":
         leave_mode = ("if-shell", "-F", "-t", pane_id, "#{pane_in_mode}", f"send-keys -t {pane_id} -X cancel")
         commands = [leave_mode, *typed(pane, pane_id)]
-        return Action(Level.L1, "Restarting agent", drift.target, drift.reason, tuple(commands))
+        return Action(Level.L1, "Restarting agent", drift.target, drift.reason, tuple(commands), first=first)
     commands = [
         # A pane whose own process has ended has lost its directory: it is told again.
         ("respawn-pane", "-t", pane_id, *pane_start(pane)),
         *(adopt(pane, pane_id) if not match.marked else ()),
         *(() if pane.supervised else typed(pane, pane_id)),
     ]
-    return Action(Level.L1, "Restarting pane", drift.target, drift.reason, tuple(commands))
+    return Action(Level.L1, "Restarting pane", drift.target, drift.reason, tuple(commands), first=first)
 
 
 def _anchor(window: WindowMatch, seen: state.Window, match: PaneMatch) -> tuple[str, bool]:
@@ -237,4 +244,5 @@ def _rebuild_window(
     if active is not None and active not in closes:
         commands += _look_at(seen, active)
     reason = "; ".join(f"{drift.target}: {drift.reason}" for _, drift in damaged)
-    return Action(level, "Rebuilding window", target, reason, tuple(commands), closes=tuple(closes))
+    first = registrations(match.pane for match, _ in damaged)
+    return Action(level, "Rebuilding window", target, reason, tuple(commands), closes=tuple(closes), first=first)

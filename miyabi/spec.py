@@ -47,7 +47,11 @@ class Agent:
     + task: the id of the task that is its own; "" is none, or one that its ``tasks`` entry gives it
     + worktree: the folder it works in when its task names none
     + parallel: whether other agents may work in that folder at the same time
-    + session_id: of the conversation that a start begins or takes up, for the host's register; no spec says it
+    + session_id: of the conversation that a start begins or takes up, for the host's register; "" is that the
+      registered one is over, None that nothing is registered. No spec says it, nor what follows
+    + kept: a pattern for the file in which the host keeps that conversation; "" when nobody knows
+    + begin: the command that begins it, for where no such file is; None when it can only be taken up
+    + is_begun: whether it has been led before, as far as one look could tell
     """
 
     role: str = ""
@@ -61,6 +65,9 @@ class Agent:
     task: str = ""
     worktree: str | None = None
     parallel: bool = False
+    kept: str = ""
+    begin: str | None = None
+    is_begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +121,22 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """How the operator's cockpit shows a session.
+
+    + read_only: whether nothing can be typed into it from there
+    """
+
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A tmux session that must exist.
 
     + before_script: run on the host before the session is created; its failure stops that session's creation
     + maintenance: why it is left alone with all that is in it; None is that it is not
+    + attached: how the cockpit shows it; None is that it does not
     """
 
     session_name: str
@@ -129,6 +147,7 @@ class Session:
     before_script: str | None = None
     windows: tuple[Window, ...] = ()
     maintenance: str | None = None
+    attached: Attached | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +160,16 @@ class TmuxServer:
 
     socket_name: str | None = None
     config_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cockpit:
+    """The session in which the operator sees the fleet, on the machine that runs go out from.
+
+    + session_name: its name in that machine's tmux server
+    """
+
+    session_name: str = "cockpit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,5 +408,6 @@ class Spec:
     gate: Rules = field(default_factory=Rules)
     l4: InstanceRules = field(default_factory=InstanceRules)
     maintenance: str | None = None
+    cockpit: Cockpit | None = None
     tasks: tuple[Task, ...] = ()
     workspaces: Workspaces = field(default_factory=Workspaces)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from miyabi.agent_state import Agents
 
 Platform = Literal["linux", "termux", "macos"]
 
@@ -189,6 +192,7 @@ class Host(Observed):
     """Everything that one probe saw on a host.
 
     + home: the user's home directory there
+    + agents: what was seen of its spec's agents; None, too, when the spec has none
     + unknown: for each subject that is None, why it could not be told
     """
 
@@ -204,4 +208,5 @@ class Host(Observed):
     memory: Memory | None = None
     load: Load | None = None
     network: Network | None = None
+    agents: Agents | None = None
     unknown: dict[str, str] = field(default_factory=dict)

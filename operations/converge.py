@@ -14,6 +14,7 @@ from facts.host import LADDER, observe
 from facts.observation import forget
 from miyabi import state as observed
 from miyabi.climb import SETTLE, Climb, held_in_words, in_words, is_wish, outstanding, started_processes, still_run
+from miyabi.conversation import AGENTS_FOLDER
 from miyabi.drift import Drift, Target, escalate, find_drift, reason_to_refuse
 from miyabi.host_lock import PATIENCE, alone
 from miyabi.levels import Level
@@ -23,6 +24,7 @@ from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, command_line, quote
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
 from miyabi.tmux_command import client_calls, unchanged
+from operations.conversations import conversing
 from operations.level_gate import pass_gate, used_up
 from operations.memory import now
 from operations.record import note_step
@@ -55,7 +57,8 @@ def look(
         climb.left = climb.unknown = reason
         return reason
     # Only a spec without sessions does without tmux.
-    matches = match_sessions(wanted, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
+    started = conversing(host, wanted, seen)
+    matches = match_sessions(started, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     found = find_drift(matches, seen)
     drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
     climb.unknown = None
@@ -121,7 +124,7 @@ def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator
     forget(host, *LADDER)
     seen = observe(host, wanted)
     if reason_to_refuse(wanted, seen) is None and seen.tmux is not None:
-        matches = match_sessions(wanted, seen.tmux, seen.processes)
+        matches = match_sessions(conversing(host, wanted, seen), seen.tmux, seen.processes)
         plan = plan_levels(Level.L1, Level.L2, Level.L3)
         drifts = find_drift(matches, seen)
         if all(session.name for session in seen.tmux.sessions) or not (actions := plan(matches, drifts)):
@@ -161,7 +164,11 @@ def _act(actions: Sequence[Action], server: TmuxServer, budget: float, before: o
     """
     together = [action.commands for action in actions if action.before is None]
     head, tail = alone(f"tmux-{crc32((server.socket_name or '').encode()):08x}", "\0").split("\0")
-    parts: list[str | Secret] = [f"{HOST_ENVIRONMENT}; {head}{unchanged(before.tmux, server)}; failed=0"]
+    parts: list[str | Secret] = [
+        f"{HOST_ENVIRONMENT}; {AGENTS_FOLDER}; {head}{unchanged(before.tmux, server)}; failed=0"
+    ]
+    # An agent must be known before it runs: one that is registered and was never begun is begun by the next start.
+    parts += [f"; {action.first}" for action in actions if action.first]
     if together:
         parts += ["; { ", *client_calls(together, server), "; } || failed=1"]
     for action in actions:

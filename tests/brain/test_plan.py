@@ -50,7 +50,9 @@ def test_a_dead_pane_is_respawned_in_place_and_never_by_force() -> None:
     seen = host(seen_window("w", dead, seen_pane(1, "p")), seen_window("x", seen_pane(2, "q"), index=1))
     [action] = plan(SPEC, seen)
     assert str(action) == "L1 Restarting pane s:w.kaede (exited with status 1)"
-    assert text((action,)) == ['respawn-pane -t %0 -- sh -c exec "$SHELL" -l -c "$1" miyabi claude']
+    [command] = text((action,))
+    assert command.startswith("respawn-pane -t %0 -e MIYABI_AGENT=kaede -e ")
+    assert command.endswith(' -- sh -c exec "$SHELL" -l -c "$1" miyabi claude')
 
 
 def test_a_missing_pane_comes_back_beside_its_neighbour_and_the_view_stays() -> None:
