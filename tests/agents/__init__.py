@@ -1,0 +1,1 @@
+"""Agents: told apart, resumed, and driven by an imitation of them."""
