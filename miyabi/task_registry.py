@@ -134,7 +134,7 @@ class _Reading:
         self.troubles: list[tuple[str, Trouble]] = []
         self.unclear: dict[str, str] = {}
         self.checkpoints = self._checkpoints(register)
-        self.assignments = self._assignments(register, {task.id for task in wanted.tasks})
+        self.assignments = self._assignments(register, {task.id: task for task in wanted.tasks})
         self.results = self._results(register)
 
     def _checkpoints(self, register: Register) -> dict[str, Checkpoint]:
@@ -147,21 +147,22 @@ class _Reading:
                 found[name] = read
         return found
 
-    def _assignments(self, register: Register, ids: Collection[str]) -> dict[str, Assignment]:
+    def _assignments(self, register: Register, tasks: Mapping[str, Task]) -> dict[str, Assignment]:
         found: dict[str, Assignment] = {}
         for name, written in register.assignments.items():
             read = read_assignment(written, name)
             checkpoint = self.checkpoints.get(name)
             if isinstance(read, Assignment):
                 found[name] = read
-            elif checkpoint is not None and checkpoint.task in ids:
+            elif checkpoint is not None and checkpoint.task in tasks:
                 # What it says itself is as good.
                 self.troubles.append((name, read))
-                found[name] = Assignment(checkpoint.task, name, checkpoint.updated_at, checkpoint.updated_at, tries=1)
+                at, folder = checkpoint.updated_at, folder_of(tasks[checkpoint.task], self.panes.get(name))
+                found[name] = Assignment(checkpoint.task, name, at, at, tries=1, worktree=folder)
             else:
                 self.troubles.append((name, read))
                 self.unclear[name] = f"what it has to do is not known: {read.reason}; look, and remove that file"
-        return {name: each for name, each in found.items() if each.task in ids and name in self.panes}
+        return {name: each for name, each in found.items() if each.task in tasks and name in self.panes}
 
     def _results(self, register: Register) -> dict[str, TaskResult]:
         found: dict[str, TaskResult] = {}
@@ -291,7 +292,7 @@ def _does(entry: TaskEntry, agent: AgentEntry) -> bool:
 
 
 def peers(registry: Registry, entry: TaskEntry, fit: Collection[str]) -> tuple[AgentEntry, ...]:
-    """The agents to which a task may be given instead: of its role, free and well; none when the spec names its doer."""
+    """The agents that a task may be given to instead: of its role, free and well; none when the spec names one."""
     if entry.doer:
         return ()
     return tuple(
