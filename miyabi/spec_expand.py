@@ -10,7 +10,20 @@ from collections.abc import Iterator, Sequence
 
 from miyabi.instance_rules import InstanceRules
 from miyabi.levels import Level
-from miyabi.spec import Agent, Command, Pane, Recovery, Session, Spec, Task, TmuxServer, Window, Workspaces
+from miyabi.spec import (
+    Agent,
+    Attached,
+    Cockpit,
+    Command,
+    Pane,
+    Recovery,
+    Session,
+    Spec,
+    Task,
+    TmuxServer,
+    Window,
+    Workspaces,
+)
 from miyabi.spec_gate_schema import expand_gate
 from miyabi.spec_host_schema import InstanceModel, RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
@@ -49,6 +62,7 @@ def expand_spec(model: SpecModel | WorkspaceModel, *, source: str, digest: str, 
         gate=expand_gate(model.gate),
         l4=_instance_rules(model.l4),
         maintenance=model.maintenance,
+        cockpit=None if model.cockpit is None else Cockpit(model.cockpit.session_name),
         tasks=tuple(_task(task, base_directory) for task in model.tasks),
         workspaces=_workspaces(model.workspaces, base_directory),
         **expand_upkeep(model, base_directory),
@@ -71,6 +85,7 @@ def _session(model: SessionModel, base_directory: str) -> Session:
             for position, (window, name) in enumerate(zip(model.windows, names, strict=True))
         ),
         maintenance=model.maintenance,
+        attached=None if model.attached is None else Attached(model.attached.read_only),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from miyabi.gate_rules import Rules
 from miyabi.pruning import is_broad
-from miyabi.spec import DiskLimit, MemoryLimit, ProcessLimit
+from miyabi.spec import Cockpit, DiskLimit, MemoryLimit, ProcessLimit
 from miyabi.spec_document import Document, nearest, shown
 from miyabi.spec_found import Broken, Found, repeated
 from miyabi.units import parse_duration, parse_percentage
@@ -132,6 +132,18 @@ def _replacement(_: Document, root: Found, __: list[Found]) -> Broken:
         yield (*rules.place, "replace"), "found replace without launch_template", allowed
 
 
+def _cockpit(_: Document, root: Found, sessions: list[Found]) -> Broken:
+    cockpit = root.child("cockpit")
+    written = root.value.get("cockpit")
+    if cockpit is None and not (isinstance(written, bool) and written):
+        return
+    # With true, or without a name, it is called as the default says.
+    name = (cockpit.text("session_name") if cockpit else None) or Cockpit().session_name
+    if any(session.text("session_name") == name for session in sessions):
+        allowed = "a session_name of its own: {session_name: NAME}"
+        yield (*root.place, "cockpit"), f"found {shown(name)}, which one of the sessions is called", allowed
+
+
 def _is_true(value: object) -> bool:
     """Whether pydantic reads a value as true."""
     return str(getattr(value, "text", value)).lower() in {"true", "yes", "on", "1", "y", "t"}
@@ -156,4 +168,5 @@ HOST_RULES: tuple[Callable[[Document, Found, list[Found]], Broken], ...] = (
     _one_check,
     _gate,
     _replacement,
+    _cockpit,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from miyabi.instance_rules import Accepted, InstanceRules
 from miyabi.spec_gate_schema import GateModel, Maintenance, Pause
@@ -20,7 +20,7 @@ from miyabi.spec_upkeep_schema import (
     TempModel,
     TermuxModel,
 )
-from miyabi.spec_values import Duration, FilledText, Model, SocketName, TemplateName, Text
+from miyabi.spec_values import Duration, FilledText, Model, SessionName, SocketName, TemplateName, Text, refused
 
 
 class TmuxModel(Model):
@@ -85,6 +85,21 @@ class InstanceModel(Model):
     """How long EC2 is given to mend a failure of the machine below the instance."""
 
 
+class CockpitModel(Model):
+    """The session in which the operator sees the fleet."""
+
+    session_name: SessionName = "cockpit"
+    """Its name. It is none of ``sessions``."""
+
+
+def _cockpit(value: object) -> object:
+    if value is None:
+        raise refused("true, false, or a mapping with session_name")
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
+
+
 class HostModel(Model):
     """What a spec says about its host, besides the sessions."""
 
@@ -122,3 +137,7 @@ class HostModel(Model):
     """What its agents work on, in the order in which it is begun."""
     workspaces: WorkspacesModel = WorkspacesModel()
     """The folders that its agents work in, besides those of the tasks."""
+    cockpit: Annotated[CockpitModel | None, BeforeValidator(_cockpit, json_schema_input_type=bool | CockpitModel)] = (
+        None
+    )
+    """Whether runs keep the operator's cockpit here: on the machine that they go out from."""

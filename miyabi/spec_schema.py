@@ -191,6 +191,21 @@ def _plugins(value: list[object]) -> list[object]:
     return value
 
 
+class AttachedModel(Model):
+    """How the operator's cockpit shows a session."""
+
+    read_only: bool = False
+    """Whether nothing can be typed into it from there."""
+
+
+def _attached(value: object) -> object:
+    if value is None:
+        raise refused("true, false, or a mapping with read_only")
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
+
+
 class SessionModel(Model):
     """A tmux session, as a tmuxp workspace."""
 
@@ -214,6 +229,10 @@ class SessionModel(Model):
     """Its windows, at least one."""
     maintenance: Maintenance = None
     """Why it is left alone with all that is in it: true, or a reason."""
+    attached: Annotated[
+        AttachedModel | None, BeforeValidator(_attached, json_schema_input_type=bool | AttachedModel)
+    ] = None
+    """Whether it has a window in the operator's cockpit."""
     plugins: Annotated[list[object], AfterValidator(_plugins), WithJsonSchema({"type": "array", "maxItems": 0})] = []
     """Accepted when empty."""
     workspace_builder_options: dict[str, object] = {}
