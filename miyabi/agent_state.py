@@ -52,12 +52,14 @@ class TranscriptFile(Observed):
     + session_id: told by its name, "" when it does not tell
     + changed_at: seconds since the epoch on the host
     + lines: its last ones, each a JSON document, the first may be cut off; () when they were not asked for
+    + head: how it begins, cut off after some 2000 bytes; "" when that was not asked for
     """
 
     path: str
     session_id: str = ""
     changed_at: float = 0.0
     lines: tuple[str, ...] = ()
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)

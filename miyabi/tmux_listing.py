@@ -25,8 +25,14 @@ PANE_NAME_OPTION = "@miyabi_pane"
 LAYOUT_OPTION = "@miyabi_layout"
 
 
-def _text(name: str) -> str:
+def encoded_text(name: str) -> str:
+    """The format of a text field: tmux prints it with ``%`` and ``|`` percent-encoded."""
     return f"#{{s/%/%25/;s/[|]/%7C/:{name}}}"
+
+
+def encoded(text: str) -> str:
+    """The text as such a field has it."""
+    return text.replace("%", "%25").replace("|", "%7C")
 
 
 _SESSION_TEXTS = (SESSION_NAME_OPTION, "session_group", "session_name")
@@ -34,13 +40,13 @@ _PANE_TEXTS = (LAYOUT_OPTION, WINDOW_NAME_OPTION, "window_name", PANE_NAME_OPTIO
 
 SESSION_FORMAT = "|".join(
     ["S", "#{session_id}", "#{session_attached}", "#{session_created}", "#{base-index}", "#{version}"]
-    + [_text(name) for name in _SESSION_TEXTS]
+    + [encoded_text(name) for name in _SESSION_TEXTS]
 )
 PANE_FORMAT = "|".join(
     ["P", "#{session_id}", "#{window_id}", "#{window_index}", "#{window_active}", "#{window_zoomed_flag}"]
     + ["#{window_layout}", "#{pane_id}", "#{pane_index}", "#{pane_pid}", "#{pane_active}", "#{pane_dead}"]
     + ["#{pane_dead_status}", "#{pane_dead_signal}", "#{pane_in_mode}"]
-    + [_text(name) for name in _PANE_TEXTS]
+    + [encoded_text(name) for name in _PANE_TEXTS]
 )
 PATH_FORMAT = "D #{pane_id} #{n:pane_current_path} #{pane_current_path}"
 COMMAND_FORMAT = "C #{pane_id} #{n:pane_current_command} #{pane_current_command}"
@@ -82,11 +88,16 @@ def parse_listing(text: str) -> Tmux:
     return Tmux(version=version, running=True, sessions=sessions, clients=_clients(records, end[2]))
 
 
+def is_absent(message: str) -> bool:
+    """Whether tmux's words say that there is no server, or none with a session."""
+    return _ABSENT.search(message) is not None
+
+
 def _without_server(body: str) -> Tmux:
     message, _, version = body.strip().rpartition("\n")
     version = version.removeprefix("tmux ").strip()
     _refuse_old(version)
-    if not _ABSENT.search(message):
+    if not is_absent(message):
         raise ParseError(message.strip().replace("\n", "; ") or "tmux failed without a word")
     # "no sessions": a server that was told to stay without any. It serves, so sessions can be created in it.
     return Tmux(version=version, running="no sessions" in message)
