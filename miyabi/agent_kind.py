@@ -11,8 +11,9 @@ from miyabi.match import program_name
 from miyabi.spec import Pane
 
 # What a line can say beside a condition. retrying: overloaded, and it tries again by itself. finished: it has ended its
-# turn, however much the line looks like work. resume-refused, no-conversation: why a conversation could not be resumed.
-Sign = Literal["retrying", "finished", "resume-refused", "no-conversation"] | AgentCondition
+# turn, however much the line looks like work. reset: a usage limit is over, and it waits to be told so. resume-refused,
+# no-conversation: why a conversation could not be resumed.
+Sign = Literal["retrying", "reset", "finished", "resume-refused", "no-conversation"] | AgentCondition
 
 # Where a text says something. line: at the beginning of what the agent says, or on a line of its own. status: there, or
 # below the input line. dialog: in a question that takes the place of the input line.
