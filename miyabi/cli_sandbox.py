@@ -115,7 +115,7 @@ def break_(fault: str, host: str | None, folder: Path | None) -> None:
 @click.argument("host", required=False)
 @_folder
 def mend(fault: str, host: str | None, folder: Path | None) -> None:
-    """Take back what no recovery heals: slow-network, offline, agent-hang, termux-api, log-flood."""
+    """Take back what no recovery heals: slow-network, offline, termux-api, log-flood, and what an agent waits for."""
     from miyabi.sandbox.faults import mend as mended  # noqa: PLC0415
 
     there = _there(folder)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from miyabi.sandbox.fault_ground import LOG, LOG_SIZE, api_folder, orphans_of
 from miyabi.sandbox.fault_network import relays_of
-from miyabi.sandbox.fault_tmux import AGENT, HUNG, PANE, SESSION, WINDOW, is_stopped, pane_of
+from miyabi.sandbox.fault_tmux import AGENT, PANE, SESSION, WINDOW, pane_of
 from miyabi.sandbox.fleet import PREFIX, Sandbox, SandboxHost
 from miyabi.sandbox.inside import run_on, tmux_on
 from miyabi.sandbox.lifecycle import answers
@@ -22,12 +22,6 @@ def agent_is_down(_: Sandbox, host: SandboxHost) -> bool:
     """Whether the agent is dead."""
     pane = pane_of(host, AGENT[host.kind])
     return pane is None or pane[2]
-
-
-def agent_hangs(_: Sandbox, host: SandboxHost) -> bool:
-    """Whether the agent is stopped."""
-    pane = pane_of(host, HUNG[host.kind])
-    return pane is not None and is_stopped(pane[1])
 
 
 def pane_is_missing(_: Sandbox, host: SandboxHost) -> bool:

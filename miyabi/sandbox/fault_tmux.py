@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
 from miyabi.sandbox.inside import tmux_on
-from miyabi.sandbox.processes import alive, below, end, state_of, wait_for
+from miyabi.sandbox.processes import alive, below, end
 
 AGENT = {"pixel": "status", "mugen": "kaede", "macbook": "momiji", "cloud": "kaede"}
-HUNG = {"pixel": "status", "mugen": "tsubaki", "macbook": "worker-1", "cloud": "sakura"}
 PANE = {"pixel": "pixel-shell", "mugen": "codegen-shell", "macbook": "review-shell", "cloud": "agents-shell"}
 WINDOW = {
     "pixel": ("monitor", "notes"),
@@ -35,7 +31,8 @@ def pane_of(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
     return None
 
 
-def _wanted_pane(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
+def wanted_pane(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
+    """The same, and an error when the host has no sessions at all."""
     if not _tmux(host, "list-sessions"):
         raise SandboxError(f"{host.name} has no tmux sessions yet: recover the sandbox once, then break it")
     return pane_of(host, name)
@@ -44,43 +41,17 @@ def _wanted_pane(host: SandboxHost, name: str) -> tuple[str, int, bool] | None:
 def kill_agent(_: Sandbox, host: SandboxHost) -> str:
     """Kill an agent with signal 9; its pane stays, dead."""
     name = AGENT[host.kind]
-    pane = _wanted_pane(host, name)
+    pane = wanted_pane(host, name)
     if pane is None or pane[2]:
         return f"agent {name} is dead already"
     end({pane[1], *below(pane[1])})
     return f"agent {name} (pid {pane[1]}) was killed"
 
 
-def is_stopped(pid: int) -> bool:
-    """Whether something below ``pid`` is stopped by a signal."""
-    return any(state_of(each) == "T" for each in below(pid))
-
-
-def hang_agent(_: Sandbox, host: SandboxHost) -> str:
-    """Stop an agent: it lives, and does nothing any more."""
-    name = HUNG[host.kind]
-    pane = _wanted_pane(host, name)
-    if pane is None or pane[2]:
-        return f"agent {name} is dead: nothing to stop"
-    # The pane's own process would be let go on by tmux at once: its worker is what stops.
-    for pid in below(pane[1]):
-        os.kill(pid, signal.SIGSTOP)
-    wait_for(lambda: is_stopped(pane[1]), 5, f"agent {name} does not stop")
-    return f"agent {name} (pid {pane[1]}) was stopped"
-
-
-def let_agent_go_on(_: Sandbox, host: SandboxHost) -> str:
-    """Let the agent go on."""
-    pane = pane_of(host, HUNG[host.kind])
-    for pid in below(pane[1]) if pane else ():
-        os.kill(pid, signal.SIGCONT)
-    return f"agent {HUNG[host.kind]} goes on"
-
-
 def kill_pane(_: Sandbox, host: SandboxHost) -> str:
     """Close a pane."""
     name = PANE[host.kind]
-    pane = _wanted_pane(host, name)
+    pane = wanted_pane(host, name)
     if pane is None:
         return f"pane {name} is not there already"
     _tmux(host, "kill-pane", "-t", pane[0])
@@ -90,7 +61,7 @@ def kill_pane(_: Sandbox, host: SandboxHost) -> str:
 def kill_window(_: Sandbox, host: SandboxHost) -> str:
     """Close a window with all that runs in it."""
     session, window = WINDOW[host.kind]
-    _wanted_pane(host, "")
+    wanted_pane(host, "")
     there = _tmux(host, "list-windows", "-t", f"={session}", "-F", "#{window_name}").split("\n")
     if window not in there:
         return f"window {session}:{window} is not there already"
@@ -101,7 +72,7 @@ def kill_window(_: Sandbox, host: SandboxHost) -> str:
 def kill_session(_: Sandbox, host: SandboxHost) -> str:
     """Close a session with all of its windows."""
     session = SESSION[host.kind]
-    _wanted_pane(host, "")
+    wanted_pane(host, "")
     if session not in _tmux(host, "list-sessions", "-F", "#{session_name}").split("\n"):
         return f"session {session} is not there already"
     _tmux(host, "kill-session", "-t", f"={session}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from miyabi.sandbox import (
     damage,
+    fault_agent as agent,
     fault_ground as ground,
     fault_instance as instance,
     fault_network,
@@ -36,11 +38,25 @@ class Fault:
     mend: Act | None = None
 
 
+def _agent(
+    name: str, summary: str, trouble: agent.Trouble, where: tuple[str, ...] = ("mugen",), *, mended: bool = False
+) -> Fault:
+    """A fault of an agent.
+
+    + mended: whether no recovery heals it
+    """
+    inject, seen = partial(agent.bring, trouble), partial(agent.is_seen, trouble)
+    return Fault(name, summary, where, inject, seen, partial(agent.relieve, trouble) if mended else None)
+
+
 _DESKS = ("mugen", "macbook")
 _SLOW = f"each byte to a host takes {fault_network.DELAY_MILLISECONDS} ms longer, each way"
 
 _LIST = (
     Fault("agent-kill", "an agent is killed, its pane is dead", ("mugen",), tmux.kill_agent, damage.agent_is_down),
+    _agent("agent-crash", "an agent crashes, its exit code is 1", agent.CRASH),
+    _agent("agent-oom", "an agent runs out of memory", agent.OOM),
+    _agent("agent-exit", "an agent ends with exit code 130, as after Ctrl-C", agent.EXIT, ("macbook",)),
     Fault("pane", "a pane is closed", ("macbook",), tmux.kill_pane, damage.pane_is_missing),
     Fault("window", "a window is closed", ("mugen",), tmux.kill_window, damage.window_is_missing),
     Fault("session", "a session is closed", ("macbook",), tmux.kill_session, damage.session_is_missing),
@@ -60,10 +76,16 @@ _LIST = (
         "mcp-orphan", "an MCP server of an earlier generation is left; reaped when it is a minute old", ("pixel",),
         ground.leave_orphan, damage.orphan_is_there,
     ),
-    Fault(
-        "agent-hang", "an agent is stopped: it lives and does nothing", ("mugen",),
-        tmux.hang_agent, damage.agent_hangs, tmux.let_agent_go_on,
-    ),
+    _agent("agent-hang", "an agent hangs: its screen says busy and stands still", agent.HANG),
+    _agent("agent-stop", "an agent is stopped: it lives and does nothing", agent.STOP),
+    _agent("agent-limit-over", "an agent stands at a usage limit that is over", agent.LIMIT_OVER),
+    _agent("agent-overload", "an agent's service has refused it", agent.OVERLOAD),
+    _agent("agent-context", "an agent has no room left in its context", agent.CONTEXT),
+    _agent("agent-limit", "an agent has reached its usage limit, for an hour", agent.LIMIT, mended=True),
+    _agent("agent-prompt", "an agent waits for a permission", agent.PROMPT, mended=True),
+    _agent("agent-trust", "an agent asks whether to trust its folder", agent.TRUST, mended=True),
+    _agent("agent-login", "an agent is logged out of its service", agent.LOGIN, mended=True),
+    _agent("agent-loop", "an agent does the same again and again", agent.LOOP, mended=True),
     Fault(
         "termux-api", "every termux-* command hangs", ("pixel",),
         ground.hang_termux_api, damage.termux_api_hangs, ground.mend_termux_api,
@@ -91,7 +113,9 @@ FAULTS = {fault.name: fault for fault in _LIST}
 
 # What `all` leaves out: what only a human or time can mend, and what would make the demo longer.
 _NOT_IN_ALL = (
-    *("mcp-orphan", "agent-hang", "termux-api", "offline"),
+    *("mcp-orphan", "termux-api", "offline"),
+    *("agent-hang", "agent-stop", "agent-limit-over", "agent-overload", "agent-context"),
+    *("agent-limit", "agent-prompt", "agent-trust", "agent-login", "agent-loop"),
     *("instance-hang", "system-impaired", "sshd-dead-inside"),
 )
 ALL = tuple(name for name in FAULTS if name not in _NOT_IN_ALL)

@@ -15,7 +15,7 @@ from pathlib import Path
 from miyabi.sandbox import programs
 from miyabi.sandbox.boot import boot_script, mount_script, services_script
 from miyabi.sandbox.fleet import HOMES, HOST_VARIABLE, PREFIX, SANDBOX_VARIABLE, SandboxHost
-from miyabi.sandbox.tools import EVERYWHERE_IMITATED, IMITATED, PYTHON_IMITATED, TOOLS
+from miyabi.sandbox.tools import AGENTS, EVERYWHERE_IMITATED, IMITATED, PYTHON_IMITATED, TOOLS
 
 _IMITATIONS = Path(__file__).parent / "imitations"
 
@@ -208,6 +208,12 @@ def _write_imitations(host: SandboxHost) -> None:
         shutil.copy(_IMITATIONS / source, place)
         platform = f" {host.platform}" if name == "ps" else ""
         line = f'exec {interpreter} -I {shlex.quote(f"{etc}/imitations/{source}")}{platform} "$@"'
+        _script(folder / name, f"#!/bin/sh\n# imitation of {name} for the sandbox\n{line}\n")
+    shutil.copytree(_IMITATIONS / "agent", place / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in AGENTS:
+        # Its process is called what it plays; and twenty of them must start quickly: no site, no environment.
+        (place / name).write_text(f"# imitation of {name}\nfrom agent.main import main\n\nmain({name!r})\n")
+        line = f'exec {interpreter} -EsS {shlex.quote(f"{etc}/imitations/{name}")} "$@"'
         _script(folder / name, f"#!/bin/sh\n# imitation of {name} for the sandbox\n{line}\n")
     if host.name == "macbook":
         shutil.copy(_IMITATIONS / "launchd.py", place)

@@ -34,6 +34,11 @@ def state_of(pid: int) -> str:
     return (stat_fields(pid) or [""])[0]
 
 
+def parent_of(pid: int) -> int:
+    """The pid of the parent; 0 when ``pid`` is gone."""
+    return int((stat_fields(pid) or ["", "0"])[1])
+
+
 def name_of(pid: int) -> str:
     """The short name of ``pid``; "" when it is gone."""
     try:

@@ -21,11 +21,10 @@ TOOLS = {
     "cloud": [*_EVERYWHERE, *_GNU, *_LINUX],
 }
 
-# The host's own agents, and what they need.
-EVERYWHERE_IMITATED = {
-    **dict.fromkeys(("claude", "codex"), "any/agent"),
-    **{name: f"any/{name}" for name in ("gh", "log-writer", "sshd")},
-}
+EVERYWHERE_IMITATED = {name: f"any/{name}" for name in ("gh", "log-writer", "sshd")}
+
+# The programs that the agent plays, by the name that it is called by.
+AGENTS = ("claude", "codex")
 
 _PIXEL = ("df", "getprop", "ifconfig", "ip", "service-daemon", "uname", "uptime")
 _MACBOOK = ("df", "ifconfig", "launchctl", "memory_pressure", "route", "sw_vers", "sysctl", "systemsetup", "uname")

@@ -1,4 +1,4 @@
-"""Fake agents for tests outside the sandbox: programs called claude and codex, steered by files, that say what they saw.
+"""Fake agents for tests outside the sandbox: claude and codex, steered by files, that write down what they saw.
 
     agents = install(host)                      # claude and codex are on the PATH of the machine's shells
     agents.steer("kaede", "limited", until=clock() - 60)      # before it starts, or while it runs

@@ -79,9 +79,8 @@ def _conversation(kind: str, asked: Options, *, fork: bool) -> tuple[Conversatio
                 else "No conversation found to continue"
             )
         if kept is None:
-            _refuse(
-                f"No saved session found with ID {asked.resume}. Run `codex resume` without an ID to choose from existing sessions."
-            )
+            hint = "Run `codex resume` without an ID to choose from existing sessions."
+            _refuse(f"No saved session found with ID {asked.resume}. {hint}")
         return (kept.forked() if fork or asked.fork else kept), True
     if asked.session_id is not None and Conversation.found(kind, asked.session_id):
         _refuse(f"Error: Session ID {asked.session_id} is already in use.")

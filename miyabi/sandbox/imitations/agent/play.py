@@ -91,9 +91,7 @@ class Agent:
         elif play == "working" and past > float(self.told.get("turn", past)):
             self.screen.say([*scenes.said(self.kind, "That is done."), "", f"✻ Crunched for {int(past)}s"])
             self.begin({"play": "idle"})
-        elif play == "overloaded" and self.how == "retrying" and past > float(self.told.get("seconds", 30)):
-            self.work()
-        elif play == "limited" and self.how == "auto" and time.time() > float(self.told["until"]):
+        elif self._is_over_by_itself(past):
             self.work()
         elif now > self.next_step and play == "looping":
             self.next_step = now + float(self.told.get("every", 2))
@@ -102,6 +100,11 @@ class Agent:
             self.next_step = now + 3
             self.screen.say(scenes.said(self.kind, *scenes.STEPS[self.steps % len(scenes.STEPS)]))
             self.steps += 1
+
+    def _is_over_by_itself(self, past: float) -> bool:
+        if self.told["play"] == "limited":
+            return self.how == "auto" and time.time() > float(self.told["until"])
+        return self.how == "retrying" and past > float(self.told.get("seconds", 30))
 
     def is_busy(self) -> bool:
         """Whether its screen says that it works."""
@@ -142,8 +145,7 @@ class Agent:
             rows = [row for line in shown for row in wrapped(line, self.screen.width)]
             self.screen.draw([*live, *rows], (len(live) + len(rows) - 1, 0))
             return
-        mark = "❯" if self.kind == "claude" else "›"
-        rows = wrapped(f"{mark} {self.draft}", self.screen.width)
+        rows = wrapped(f"{scenes.MARKS[self.kind]} {self.draft}", self.screen.width)
         at = (
             (len(live) + 1 + len(rows), len(rows[-1]))
             if self.kind == "claude"
@@ -159,7 +161,7 @@ class Agent:
             foot = "  Press Ctrl-C again to exit" if leaving else f"  ? for shortcuts · {short}"
             return ["", rule, *rows, rule, foot[: self.screen.width]]
         if not self.draft:
-            rows = ["› \x1b[2mAsk Codex to do anything\x1b[0m"]
+            rows = [f"{scenes.MARKS[self.kind]} \x1b[2mAsk Codex to do anything\x1b[0m"]
         foot = "  ctrl + c again to quit" if leaving else f"  ? for shortcuts · {short} · 97% context left"
         return ["", *rows, "", foot[: self.screen.width]]
 

@@ -34,6 +34,7 @@ from typing import Any
 ENDS = ("crash", "oom", "exit", "shell", "background")
 OUTLASTED_BY_A_RESTART = ("permission", "looping", "hang")
 
+MARKS = {"claude": "❯", "codex": "›"}  # noqa: RUF001 - what stands before what one types
 INTERRUPTED = {
     "claude": "  ⎿  Interrupted · What should Claude do instead?",
     "codex": "■ Conversation interrupted - tell the model what to do differently.",
@@ -42,7 +43,7 @@ VERBS = ("Reticulating", "Pondering", "Simmering", "Percolating", "Brewing", "He
 GLYPHS = "·✢✳✶✻✽"
 STEPS = (
     ("Read(src/session.py)", "Read 214 lines"),
-    ("Search(pattern: \"def expire\", path: \"src\")", "Found 3 files"),
+    ('Search(pattern: "def expire", path: "src")', "Found 3 files"),
     ("Bash(pytest -q tests/test_session.py)", "12 passed in 3.41s"),
     ("Update(src/session.py)", "Updated src/session.py with 6 additions and 2 removals"),
     ("Bash(git diff --stat)", "2 files changed, 9 insertions(+), 4 deletions(-)"),
@@ -75,8 +76,7 @@ class Question:
 
     def lines(self, kind: str, chosen: int) -> list[str]:
         """How it looks with the mark at one of the answers."""
-        mark = "❯" if kind == "claude" else "›"
-        shown = [f" {mark if at == chosen else ' '} {at + 1}. {text}" for at, text in enumerate(self.choices)]
+        shown = [f" {MARKS[kind] if at == chosen else ' '} {at + 1}. {text}" for at, text in enumerate(self.choices)]
         return [*self.about, "", *shown, "", *self.below]
 
 
@@ -89,7 +89,7 @@ def said(kind: str, text: str, result: str | None = None) -> list[str]:
 
 def typed(kind: str, text: str) -> list[str]:
     """What a human has typed."""
-    return ["", f"{'❯' if kind == 'claude' else '›'} {text}"]
+    return ["", f"{MARKS[kind]} {text}"]
 
 
 def head(kind: str, session_id: str, turns: int) -> list[str]:
@@ -119,11 +119,11 @@ def clock(until: float, *, zone: bool) -> str:
 
 def banner(kind: str, told: dict[str, Any]) -> list[str]:
     """What is said as a play begins."""
-    play, how, claude = told["play"], told.get("how", ""), kind == "claude"
+    play, how = told["play"], told.get("how", "")
     if told.get("text"):
         return ["", str(told["text"])]
     if play == "limited":
-        return _limit(claude, how, float(told["until"]))
+        return _limit(kind, how, float(told["until"]))
     if play == "login":
         revoked = "was revoked" if how == "revoked" else "was already used"
         error = (
@@ -132,19 +132,19 @@ def banner(kind: str, told: dict[str, Any]) -> list[str]:
         return [
             "",
             f"⏺ Please run /login · API Error: 401 {error}"
-            if claude
+            if kind == "claude"
             else f"■ Your access token could not be refreshed because your refresh token {revoked}. "
             "Please log out and sign in again.",
         ]
     if play == "context-full":
-        return _context(claude, how)
+        return _context(kind, how)
     if play == "overloaded" and how != "retrying":
-        return _overloaded(claude, how)
+        return _overloaded(kind, how)
     return []
 
 
-def _limit(claude: bool, how: str, until: float) -> list[str]:
-    if not claude:
+def _limit(kind: str, how: str, until: float) -> list[str]:
+    if kind != "claude":
         more = "Upgrade to Pro (https://chatgpt.com/explore/pro), visit https://chatgpt.com/codex/settings/usage to"
         return [
             "",
@@ -156,25 +156,26 @@ def _limit(claude: bool, how: str, until: float) -> list[str]:
     return ["", f"⏺ You've hit your session limit · resets {at}"]
 
 
-def _context(claude: bool, how: str) -> list[str]:
+def _context(kind: str, how: str) -> list[str]:
     if how == "failed":
         error = "Conversation too long. Press esc twice to go up a few messages and try again."
         return [
             "",
             f"  ⎿  Error: Error during compaction: Error: {error}"
-            if claude
+            if kind == "claude"
             else f"■ Error running compact task: {error}",
         ]
-    full = "■ Codex ran out of room in the model's context window. Start a new thread or clear earlier history before retrying."
-    return ["", "  ⎿  Context low · Run /compact to compact & continue" if claude else full]
+    full = "■ Codex ran out of room in the model's context window. Start a new thread or clear earlier history before"
+    full = f"{full} retrying."
+    return ["", "  ⎿  Context low · Run /compact to compact & continue" if kind == "claude" else full]
 
 
-def _overloaded(claude: bool, how: str) -> list[str]:
+def _overloaded(kind: str, how: str) -> list[str]:
     if how == "throttled":
         return said("claude", "API Error: Server is temporarily limiting requests (not your usage limit)")
     if how == "stalled":
         return said("claude", "API Error: Response stalled mid-stream. The response above may be incomplete.")
-    if not claude:
+    if kind != "claude":
         return ["", "■ exceeded retry limit, last status: 503 Service Unavailable"]
     text = "API Error: 529 Overloaded. This is a server-side issue, usually temporary — try again in a moment."
     return said("claude", f"{text} If it persists, check https://status.claude.com.")
@@ -199,27 +200,28 @@ def busy(kind: str, play: str, how: str, seconds: float, turn: int) -> list[str]
             f"{GLYPHS[tick % len(GLYPHS)]} {verb}… ({past} · ↑ {50 + tick * 7} tokens · esc to interrupt)",
         ]
     if play == "overloaded":
-        return ["", f"• Reconnecting... {whole // 8 % 5 + 1}/5 ({past} • esc to interrupt)"]
+        lost = f"⚠ stream error: stream disconnected before completion; retrying {whole // 8 % 5 + 1}/5 in 1.4s…"
+        return ["", lost, "", f"• Working ({past} • esc to interrupt)"]
     return ["", f"{'•◦'[tick % 2]} {'Compacting' if how == 'compacting' else 'Working'} ({past} • esc to interrupt)"]
 
 
 def question(kind: str, told: dict[str, Any], folder: str) -> Question | None:
     """The question that a play asks; None when it asks none."""
-    play, claude = told["play"], kind == "claude"
+    play = told["play"]
     if play == "permission":
-        return _permission(claude, folder)
+        return _permission(kind, folder)
     if play == "trust":
-        return _trust(claude, folder)
+        return _trust(kind, folder)
     if play == "bypass":
-        return _bypass(claude)
+        return _bypass(kind)
     if play == "limited" and told.get("how") == "menu":
         choices = ["Stop and wait for limit to reset", "Upgrade your plan"]
         return Question([" What do you want to do?"], choices, [" Enter to confirm · Esc to cancel"], no="idle")
     return None
 
 
-def _permission(claude: bool, folder: str) -> Question:
-    if claude:
+def _permission(kind: str, folder: str) -> Question:
+    if kind == "claude":
         about = [
             "─" * 30,
             " Bash command",
@@ -244,8 +246,8 @@ def _permission(claude: bool, folder: str) -> Question:
     return Question(about, choices, ["  Press enter to confirm or esc to cancel"], no="idle")
 
 
-def _trust(claude: bool, folder: str) -> Question:
-    if claude:
+def _trust(kind: str, folder: str) -> Question:
+    if kind == "claude":
         about = [" Do you trust the files in this folder?", "", f" {folder}", ""]
         about += [" Claude Code may read, write, or execute files contained in this directory."]
         return Question(about, ["Yes, proceed", "No, exit"], [" Enter to confirm · Esc to exit"])
@@ -258,8 +260,8 @@ def _trust(claude: bool, folder: str) -> Question:
     return Question(about, ["Yes, continue", "No, quit"], ["  Press enter to continue"])
 
 
-def _bypass(claude: bool) -> Question:
-    if claude:
+def _bypass(kind: str) -> Question:
+    if kind == "claude":
         about = [" WARNING: Claude Code running in Bypass Permissions mode", ""]
         about += [" In Bypass Permissions mode, Claude Code will not ask for your approval before running commands."]
         return Question(about, ["No, exit", "Yes, I accept"], [" Enter to confirm · Esc to exit"], yes=1)
@@ -283,10 +285,8 @@ def last_words(kind: str, told: dict[str, Any], session_id: str) -> list[str]:
         ]
     if play == "background":
         short = session_id[:8]
-        return [
-            f"Session {session_id} is running as a background session ({short}). "
-            f"Run `claude attach {short}` to open it, or `claude stop {short}` to end it first."
-        ]
+        found = f"Session {session_id} is running as a background session ({short})."
+        return [f"{found} Run `claude attach {short}` to open it, or `claude stop {short}` to end it first."]
     if play == "exit":
         resume = f"claude --resume {session_id}" if kind == "claude" else f"codex resume {session_id}"
         return [f"Resume this session with: {resume}"]

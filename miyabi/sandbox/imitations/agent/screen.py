@@ -64,9 +64,10 @@ class Screen:
             self._row, self._live = 0, []
             self._write("".join(f"{row}\r\n" for row in rows))
         cut = max(len(live) - self.size[1], 0)
-        live, row = live[cut:], max(at[0] - cut, 0)
+        whole, live, row = live, live[cut:], max(at[0] - cut, 0)
         if len(live) != len(self._live):
-            self._draw_all(live, row, at[1])
+            # What does not fit scrolls away.
+            self._draw_all(whole, row, at[1])
             return
         changed = [index for index, text in enumerate(live) if text != self._live[index]]
         text = "".join(f"{self._to(index)}{live[index]}\x1b[K" for index in changed)
@@ -80,7 +81,8 @@ class Screen:
 
     def _draw_all(self, live: list[str], row: int, column: int) -> None:
         text = self._to(0) + "\x1b[J" + "\r\n".join(live)
-        self._live, self._row = live, max(len(live) - 1, 0)
+        self._live = live[-self.size[1] :]
+        self._row = max(len(self._live) - 1, 0)
         self._write(f"{text}{self._to(max(row, 0))}\x1b[{column + 1}G")
 
     def _to(self, row: int) -> str:
