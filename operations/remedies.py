@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from pyinfra import logger
 
+from facts.boot import boot_section
 from facts.host_spec import host_spec
+from facts.observation import Unknown, ask, forget
 from facts.probe import probe_script
 from facts.sshd import sshd_section
 from miyabi.climb import held_in_words, is_wish
@@ -19,9 +21,11 @@ from miyabi.gate import Request
 from miyabi.inside_script import WAY_IS_CLOSED, answers_inside, inside_script
 from miyabi.instance_rules import Remedy
 from miyabi.levels import Level
+from miyabi.presence import note_boot
 from miyabi.records import Recovered
 from miyabi.sshd_start import start_script
 from miyabi.subjects import INSTANCE
+from operations.availability import down
 from operations.coming_back import Awaited, wait_until_back
 from operations.gate_question import ask_gate
 from operations.instances import (
@@ -108,6 +112,8 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
     """
     from miyabi.remedy import PATIENCE, Tried  # noqa: PLC0415 - only L4 needs it
 
+    if remedy in _BOOTING and down(host) is None:
+        _note_this_boot(host)
     rescue, began = rescue_of(host), now()
     rescue.tried.append(Tried(remedy, began))
     try:
@@ -136,6 +142,14 @@ def apply(state: State, host: Host, remedy: Remedy, until: float) -> bool:
         rescue.tried[-1] = replace(rescue.tried[-1], helped=not rescue.failure)
         _write_down(host, remedy, began)
     return True
+
+
+def _note_this_boot(host: Host) -> None:
+    """Note the boot of a host that answers: the one that was noted last may be long over."""
+    forget(host, "boot")
+    boot = ask(host, boot_section())
+    if not isinstance(boot, Unknown):
+        note_boot(host.name, boot.boot_id)
 
 
 def _write_down(host: Host, remedy: Remedy, began: float) -> None:

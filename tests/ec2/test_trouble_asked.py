@@ -45,6 +45,10 @@ def test_what_ec2_refuses_to_do_to_an_instance_that_is_well_is_no_success(cloud_
 def test_a_reboot_that_was_asked_for_is_proved_by_another_boot(cloud_fleet: CloudFleet) -> None:  # noqa: F811
     cloud_fleet.allow("{reboot: true}", "{max_level: L4, budgets: {L4: 6s}}")
     boot = cloud_fleet.over_ssh()
+    # It was booted since an earlier run has seen it.
+    note = cloud_fleet.sandbox.folder / "state" / "miyabi" / "hosts" / "cloud-1.seen"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text("1795261161 - an-earlier-boot")
     # EC2 says that it will, and nothing comes of it.
     cloud_fleet.cloud.fault("RebootInstances", "answer", status=200, code="", message="")
     done = _own(cloud_fleet, 'from operations import ec2\n\nec2.rebooted(name="Rebooted")\n', "cloud-1")
