@@ -261,9 +261,10 @@ def _takes_more(command: str, template: str, kind: AgentKind | None) -> bool:
     program = program_of(words)
     if program is None or (kind is not None and kind.programs and not _is_of(program, words, kind)):
         return False
-    own = _CHOOSING | {word for word in template.split() if "{" not in word}
+    # Behind two hyphens everything is a prompt.
+    own = _CHOOSING | {"--"} | {word for word in template.split() if "{" not in word}
     # A short option is a conversation's where its long one is: elsewhere -c may set anything.
-    own |= _SHORT if any(word.startswith("--") for word in own - _CHOOSING) or "--resume" in template else frozenset()
+    own |= _SHORT if any(word.startswith("--") for word in template.split()) else frozenset()
     return not any(word.partition("=")[0] in own for word in words)
 
 

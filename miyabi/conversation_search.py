@@ -121,11 +121,11 @@ def find_conversations(
 
 
 def _told_by_command(each: Nameless, processes: Mapping[int, state.Process]) -> str | None:
-    told = {session_id_of(processes[pid].arguments, each.kind) for pid in each.pids if pid in processes}
+    told = {named_in(processes[pid].arguments, each.kind) for pid in each.pids if pid in processes}
     return told.pop() if len(told) == 1 else None
 
 
-def session_id_of(arguments: str, kind: AgentKind) -> str | None:
+def named_in(arguments: str, kind: AgentKind) -> str | None:
     """The conversation that a command line of an agent names; None when it names none, or would begin a copy of it."""
     words = arguments.split()
     before = {
@@ -156,8 +156,8 @@ def _told_by_folder(
     born = [origins[pid].born_at for pid in each.pids if pid in origins]
     if len(born) != len(each.pids) or not _is_alone(each, wanted, seen, kinds):
         return None
-    fitting = [file for file in each.agent.candidates if _fits(file, each, min(born))]
-    return fitting[0].session_id if len(fitting) == 1 and is_session_id(fitting[0].session_id) else None
+    fitting = {file.session_id for file in each.agent.candidates if _fits(file, each, min(born))}
+    return fitting.pop() if len(fitting) == 1 and all(map(is_session_id, fitting)) else None
 
 
 def _is_alone(each: Nameless, wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKind]) -> bool:
@@ -235,7 +235,7 @@ def _by_processes(before: Conversation, name: str, seen: state.Host, kind: Agent
     if here is None or here.dead or kind is None:
         return "unknown"
     tree = descendants(seen.processes or (), here.pid or 0)
-    told = {session_id_of(each.arguments, kind) for each in _of_kind(tree, kind)} - {None}
+    told = {named_in(each.arguments, kind) for each in _of_kind(tree, kind)} - {None}
     if not told:
         return "unknown"
     return "same" if told == {before.session_id} else "another"
