@@ -41,8 +41,10 @@ def continuation_of(task: Task, checkpoint: Checkpoint | None, work: Work, *, fo
     """
     return _line(
         [
-            f"You were interrupted in your task {task.id} and have been started again: go on where you stopped, "
-            "and do not begin anew.",
+            (
+                f"You were interrupted in your task {task.id} and have been started again: go on where you stopped, "
+                "and do not begin anew."
+            ),
             *_place(task, folder),
             *_progress(checkpoint),
             *_left(work),

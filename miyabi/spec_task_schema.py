@@ -34,9 +34,10 @@ def _branch(value: str) -> str:
 
 
 def _prompt(value: str) -> str:
-    if len(value) > LONGEST_PROMPT:
-        allowed = f"at most {LONGEST_PROMPT} characters: put the rest into a file, and name that in the prompt"
-        raise refused(allowed, f"{len(value)} characters")
+    size = len(value.encode(errors="replace"))
+    if size > LONGEST_PROMPT:
+        allowed = f"at most {LONGEST_PROMPT} bytes: put the rest into a file, and name that in the prompt"
+        raise refused(allowed, f"{size} bytes")
     return value
 
 

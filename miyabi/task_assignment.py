@@ -40,7 +40,7 @@ class Register(Observed):
     """The register of a host as it was found.
 
     + checkpoints, assignments: by the agent's name
-    + results: each with the task in whose folder it lies, "" is the register itself
+    + results: each with the folder in which it lies, as the spec writes it; "" is the register itself
     + now: the host's clock, seconds since the epoch
     """
 

@@ -102,6 +102,14 @@ def doer_of(task: Task, panes: Iterable[Pane]) -> str:
     return task.agent or next((pane.name for pane in panes if pane.agent and pane.agent.task == task.id), "")
 
 
+def result_folders(task: Task, panes: Iterable[Pane]) -> tuple[str, ...]:
+    """The folders in which ``task`` may be done, and its results lie, as the spec writes them."""
+    there = list(panes)
+    doer = doer_of(task, there)
+    may = [pane for pane in there if pane.agent and (pane.name == doer if doer else pane.agent.role == task.role)]
+    return tuple(dict.fromkeys(folder for pane in may if (folder := folder_of(task, pane))))
+
+
 def registry_of(wanted: Spec, register: Register, done: Mapping[str, bool | None] | None = None) -> Registry:
     """The registry of a host.
 
@@ -135,7 +143,7 @@ class _Reading:
         self.unclear: dict[str, str] = {}
         self.checkpoints = self._checkpoints(register)
         self.assignments = self._assignments(register, {task.id: task for task in wanted.tasks})
-        self.results = self._results(register)
+        self.results = self._results(register, {task.id: task for task in wanted.tasks})
 
     def _checkpoints(self, register: Register) -> dict[str, Checkpoint]:
         found = {}
@@ -164,16 +172,23 @@ class _Reading:
                 self.unclear[name] = f"what it has to do is not known: {read.reason}; look, and remove that file"
         return {name: each for name, each in found.items() if each.task in tasks and name in self.panes}
 
-    def _results(self, register: Register) -> dict[str, TaskResult]:
+    def _results(self, register: Register, tasks: Mapping[str, Task]) -> dict[str, TaskResult]:
         found: dict[str, TaskResult] = {}
-        for owner, written in register.results:
+        for folder, written in register.results:
             read = read_result(written)
             if isinstance(read, Trouble):
-                self.troubles.append((owner or written.name, read))
+                self.troubles.append((written.name, read))
+            elif read.task not in tasks:
+                continue
             # Whoever works in the folder of one task does not speak for another.
-            elif owner in {"", read.task} and read.changed_at >= found.get(read.task, read).changed_at:
+            elif folder in self._folders(tasks[read.task]) and read.changed_at >= found.get(read.task, read).changed_at:
                 found[read.task] = read
         return found
+
+    def _folders(self, task: Task) -> set[str]:
+        """Where results of a task may lie."""
+        given = {each.worktree for each in self.assignments.values() if each.task == task.id}
+        return {"", *given, *result_folders(task, self.panes.values())}
 
     def entry(self, task: Task, earlier: Mapping[str, TaskEntry]) -> TaskEntry:
         """How a task is; those that it needs are in ``earlier``."""
