@@ -134,6 +134,7 @@ class Judgement(Observed):
     + suspect: whether it would be ``stalled`` if its heartbeat (which was not asked for) said so, too
     + retrying: whether an overloaded one tries again by itself
     + menu: whether a question is open in which any key is an answer: nothing may be typed then
+    + keys: those that say yes to the question about trust that is open, as tmux names them; () when nobody can tell
     + cause: what else is known, for whoever decides what to do
     """
 
@@ -146,4 +147,5 @@ class Judgement(Observed):
     suspect: bool = False
     retrying: bool = False
     menu: bool = False
+    keys: tuple[str, ...] = ()
     cause: AgentCause = ""
