@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pyinfra import host, logger
 
-from facts.host import ladder_sections
+from facts.host import host_sections
 from facts.observation import expect
 from facts.upkeep import upkeep_sections
 from miyabi.spec import Spec
@@ -36,7 +36,7 @@ def expect_upkeep(wanted: Spec) -> None:
 
 def expect_everything(wanted: Spec) -> None:
     """Have the first question to the current host ask all that upkeep and the levels will want to know."""
-    expect(host, ladder_sections(wanted))
+    expect(host, host_sections(host, wanted, marks=True))
     expect_upkeep(wanted)
 
 

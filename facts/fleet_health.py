@@ -16,7 +16,7 @@ from facts.clock import clock_section
 from facts.daemons import daemons_section
 from facts.disk import disk_section
 from facts.files import config_section, prunable_section
-from facts.host import ladder_sections, state_of
+from facts.host import host_sections, state_of
 from facts.host_spec import host_spec
 from facts.logs import logs_section
 from facts.memory import memory_section
@@ -93,7 +93,7 @@ class Drifts(FactBase[FleetHealth]):
         if not found:
             raise FactProcessError("the host did not run the probe")
         answers = {title: _read(section, found) for title, section in _sections(wanted).items()}
-        ladder = {section.title for section in ladder_sections(wanted)}
+        ladder = {section.title for section in _ladder(wanted)}
         seen = state_of({title: each for title, each in answers.items() if title in ladder})
         return judge_host(wanted, seen, _upkeep(wanted, answers, seen, (self._asked, time())))
 
@@ -110,7 +110,12 @@ def _spec() -> Spec | str:
 
 def _sections(wanted: Spec) -> dict[str, Section[Any]]:
     """What to ask by title: the ladder's sections and those of upkeep have some in common."""
-    return {section.title: section for section in (*ladder_sections(wanted), *upkeep_sections(wanted))}
+    return {section.title: section for section in (*_ladder(wanted), *upkeep_sections(wanted))}
+
+
+def _ladder(wanted: Spec) -> list[Section[Any]]:
+    """The ladder's sections, which mark nothing: a question changes nothing."""
+    return host_sections(ctx_host.get(), wanted, marks=False)
 
 
 def _read(section: Section[T], found: Mapping[str, tuple[int, list[str]]]) -> T | Unknown:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
 
+from facts.agents import agent_panes, agents_section
 from facts.boot import boot_section
 from facts.disk import disk_section
+from facts.host_kinds import host_kinds
 from facts.host_spec import managed_socket
 from facts.load import load_section
 from facts.memory import memory_section
@@ -21,7 +24,8 @@ from facts.processes import processes_section
 from facts.sshd import sshd_section
 from facts.tmux import tmux_section
 from miyabi import state
-from miyabi.errors import ParseError
+from miyabi.agent_kind import AgentKind
+from miyabi.errors import MiyabiError, ParseError
 from miyabi.shell import HOST_ENVIRONMENT, quoted
 from miyabi.spec import Limits, Spec
 from miyabi.tmux_listing import version_key
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from pyinfra.api import Host
 
 # What changes when something acts on tmux.
-LADDER = ("tmux", "processes")
+LADDER = ("tmux", "processes", "agents")
 
 # How often a host is asked again when it was in the middle of something.
 _PATIENCE = 5
@@ -43,8 +47,8 @@ class HostState(FactBase[state.Host]):
     + sshd_port: the port that must answer; None is the one this very connection came through, else the platform's
     + disk_path: whose file system is measured, a leading ``~`` is the user's home on the host
 
-    Each subject that could not be told is None, and ``unknown`` says why. None for the whole answer means that the
-    host did not run the probe to its end.
+    Each subject that could not be told is None, and ``unknown`` says why; agents are asked for by
+    ``facts.agents.Agents``. None for the whole answer means that the host did not run the probe to its end.
 
     **Example:**
 
@@ -106,7 +110,7 @@ def observe(host: Host, spec: Spec) -> state.Host:
     It costs one execution at most, more only while tmux is in the middle of something. Every trouble of the host's ends
     in a state whose subjects are unknown.
     """
-    sections = ladder_sections(spec)
+    sections = host_sections(host, spec, marks=True)
     ask_together(host, sections)
     seen = _assemble(host, sections)
     for _ in range(_PATIENCE):
@@ -122,10 +126,34 @@ def observe(host: Host, spec: Spec) -> state.Host:
     return seen
 
 
-def ladder_sections(spec: Spec) -> list[Section[Any]]:
-    """What the recovery levels want to know of a host: all but sshd's banner, the dearest answer of all."""
+def host_sections(host: Host, spec: Spec, *, marks: bool) -> list[Section[Any]]:
+    """What the recovery levels want to know of ``host``, its agents by the kinds that are known for it.
+
+    + marks: whether the panes of agents are marked with what was seen of them
+    """
+    if not any(agent_panes(spec)):
+        return ladder_sections(spec)
+    try:
+        return ladder_sections(spec, host_kinds(host), marks=marks)
+    except MiyabiError as error:
+        # A deploy has refused such a file before; whoever asks without one learns why the agents are unknown.
+        reason = quoted("; ".join(str(error).splitlines()))
+        return [*ladder_sections(spec), Section("agents", f"echo {reason}; exit 1", list)]
+
+
+def ladder_sections(
+    spec: Spec, kinds: Mapping[str, AgentKind] | None = None, *, marks: bool = False
+) -> list[Section[Any]]:
+    """What the recovery levels want to know of a host: all but sshd's banner, the dearest answer of all.
+
+    + kinds: what is known of kinds of agents; None leaves the agents out
+    + marks: whether the panes of agents are marked with what was seen of them
+    """
     sections = _sections(spec.tmux.socket_name, None, (spec.limits or Limits()).disk.path)
-    return [section for section in sections if section.title != "sshd"]
+    asked = [section for section in sections if section.title != "sshd"]
+    if kinds is not None and any(agent_panes(spec)):
+        asked.append(agents_section(spec, kinds, marks=marks))
+    return asked
 
 
 def _is_changing(seen: state.Host) -> bool:
@@ -148,8 +176,7 @@ def state_of(answers: dict[str, Any]) -> state.Host:
     """A host's state from the answers by title; an ``Unknown`` becomes the reason for a None."""
     unknown = {title: each.reason for title, each in answers.items() if isinstance(each, Unknown)}
     values = {title: each for title, each in answers.items() if title not in unknown}
-    if "sshd" not in answers:
-        unknown["sshd"] = "not asked"
+    unknown |= {title: "not asked" for title in ("sshd", "agents") if title not in answers}
     identity = values.pop("host", None)
     if identity is not None:
         values |= {name: getattr(identity, name) for name in ("platform", "hostname", "user", "home")}

@@ -11,7 +11,9 @@ from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
+from facts.agents import agent_panes
 from facts.host import LADDER, observe
+from facts.host_kinds import host_kinds
 from facts.host_spec import host_spec
 from facts.observation import forget
 from miyabi.climb import Climb, summary
@@ -56,7 +58,8 @@ def require_specs() -> None:
     problems = []
     for each in state.inventory.get_active_hosts():
         try:
-            host_spec(each)
+            if any(agent_panes(host_spec(each))):
+                host_kinds(each)
         except MiyabiError as error:
             problems.append(str(error))
     for read in (memory_of, outcome_of):
