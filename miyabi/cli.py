@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from errno import EPIPE
@@ -43,6 +43,7 @@ _COMMANDS: dict[str, str] = {
     "pause": "miyabi.cli_pause",
     "resume": "miyabi.cli_pause",
     "ec2": "miyabi.cli_ec2",
+    "cockpit": "miyabi.cli_cockpit",
 }
 
 
@@ -239,7 +240,15 @@ def inventory_hosts() -> dict[str, dict[str, object]]:
             inventory = import_module("inventory")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the user's own code
         raise MiyabiError(f"inventory: cannot be read: {type(error).__name__}: {error}") from None
-    return {name: data for group, value in vars(inventory).items() if group[0] != "_" for name, data in _hosts(value)}
+    return hosts_of(vars(inventory))
+
+
+def hosts_of(inventory: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """The hosts of an inventory, with their data.
+
+    + inventory: what its file defines, by name
+    """
+    return {name: data for group, value in inventory.items() if group[0] != "_" for name, data in _hosts(value)}
 
 
 def _hosts(value: object) -> Iterator[tuple[str, dict[str, object]]]:
