@@ -154,7 +154,7 @@ class _Answer:
         for line, lines in zip(self.body("candidates"), self.chunks("heads"), strict=False):
             group, _, rest = line.partition(" ")
             seconds, path = _stat(rest)
-            told = self._file(owners[group][0], path, float(seconds or 0), head=masked("\n".join(lines[:1])))
+            told = self._file(owners[group][0], path, float(seconds or 0), head=masked("\n".join(lines)))
             groups.setdefault(group, []).extend([told] if told else [])
         numbers = {number for each in owners.values() for number in each}
         return {

@@ -1,0 +1,131 @@
+"""Whether the processes of a pane do anything: their processor time, read twice in one execution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from facts.probe import COMMAND_TIMEOUT, Section, keyed_section
+from miyabi.agent_state import Heartbeat
+from miyabi.errors import ParseError
+from miyabi.processes import descendants
+from miyabi.state import Process
+
+# Seconds between the two readings.
+BETWEEN = 2
+
+# Linux counts in ticks, and so finely, what a process and the children that it has waited for used; its name may hold
+# anything but is the only one in brackets. The first line is of the reading program itself, which begins just then:
+# against it the age of all others is told. Elsewhere `ps` counts in hundredths of a second.
+_SCRIPT = rf"""look() {{
+  if [ -r /proc/self/stat ]; then
+    cat /proc/self/stat /proc/[0-9]*/stat 2>/dev/null |
+    sed -n 's/^\([0-9][0-9]*\) (.*) \([A-Za-z] [-0-9 ]*\)$/\1 \2/p' | cut -d ' ' -f 1-3,13-16,21
+  else bounded {COMMAND_TIMEOUT} ps -A -o pid= -o stat= -o ppid= -o time= -o etime=; fi
+  echo "looked $?"
+}}
+echo "ticks $(getconf CLK_TCK 2>/dev/null)"; date '+now %s'; look; sleep {BETWEEN}; look"""
+
+_CLOCK = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    """One process at one moment.
+
+    + used: seconds of processor time, with those of the children that it has waited for, where the host tells them
+    + began: tells one process from another of the same pid
+    """
+
+    pid: int
+    parent: int
+    stopped: bool
+    used: float
+    began: float
+    age: float | None
+
+
+def heartbeat_section(pids: Sequence[int]) -> Section[Heartbeat]:
+    """The section that looks at some processes and everything below them, twice within two seconds.
+
+    + pids: of one pane or of several; those that have ended count no more
+
+    It is unknown when all of them have ended.
+
+    **Example:**
+
+    .. code:: python
+
+        heartbeat = ask(host, heartbeat_section([4711]))
+        if not isinstance(heartbeat, Unknown):
+            print(heartbeat.busy / heartbeat.seconds)
+    """
+    asked = tuple(dict.fromkeys(int(each) for each in pids))
+    # The same words to the host about other processes are another question.
+    script = f"{_SCRIPT}\n: {' '.join(map(str, asked))}"
+    return keyed_section("heartbeat", script, lambda lines: parse_heartbeat(asked, lines))
+
+
+def parse_heartbeat(pids: Sequence[int], lines: Iterable[str]) -> Heartbeat:
+    """What the two readings say of ``pids`` and everything below them; raises ``ParseError`` when they are none."""
+    ticks, now = 100.0, None
+    looks: list[dict[int, _Beat]] = []
+    rows: list[list[str]] = []
+    for line in lines:
+        words = line.split()
+        if words[:1] == ["ticks"]:
+            ticks = float(words[1]) if words[1:] else ticks
+        elif words[:1] == ["now"]:
+            now = float(words[1])
+        elif words[:1] == ["looked"]:
+            looks.append({beat.pid: beat for beat in _beats(rows, ticks)})
+            rows = []
+        elif words:
+            rows.append(words)
+    if len(looks) != 2 or now is None or rows:
+        raise ParseError("the processes' times are cut off")
+    return _between(pids, *looks, now=now)
+
+
+def _beats(rows: Sequence[Sequence[str]], ticks: float) -> Iterable[_Beat]:
+    reader = next((float(row[7]) for row in rows if len(row) == 8), 0.0)
+    for row in rows:
+        pid, state, parent = int(row[0]), row[1], int(row[2])
+        if len(row) == 8:
+            used, began = sum(map(float, row[3:7])) / ticks, float(row[7])
+            yield _Beat(pid, parent, state == "T", used, began, max(0.0, (reader - began) / ticks))
+        elif len(row) == 5:
+            age = _seconds(row[4])
+            yield _Beat(pid, parent, state.startswith("T"), _seconds(row[3]) or 0.0, 0.0, age)
+        else:
+            raise ParseError(f"a process is told as {' '.join(row)[:80]!r}")
+
+
+def _seconds(text: str) -> float | None:
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (float((each or "0").replace(",", ".")) for each in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _between(pids: Sequence[int], first: dict[int, _Beat], second: dict[int, _Beat], *, now: float) -> Heartbeat:
+    before, after = _tree(pids, first), _tree(pids, second)
+    tops = [each for each in pids if each in after and each in before and after[each].began == before[each].began]
+    if not tops:
+        raise ParseError("they have ended meanwhile")
+    used = sum(each.used for each in after.values()) - sum(each.used for each in before.values())
+    ages = [each.age for each in (before[pid] for pid in tops) if each.age is not None]
+    return Heartbeat(
+        seconds=float(BETWEEN),
+        busy=max(0.0, round(used, 3)),
+        stopped=tuple(sorted(pid for pid, each in after.items() if each.stopped)),
+        born_at=now - max(ages) if ages else None,
+    )
+
+
+def _tree(pids: Sequence[int], beats: dict[int, _Beat]) -> dict[int, _Beat]:
+    """The processes of ``pids`` and everything below them."""
+    listed = tuple(Process(each.pid, each.parent, "") for each in beats.values())
+    return {each.pid: beats[each.pid] for pid in pids for each in descendants(listed, pid)}
