@@ -75,6 +75,22 @@ BY_KIND: Mapping[str, Words] = {
         "Something is not as it should be, and there is nothing that could be done about it from here.",
         f"{_LOOKING} Nothing else fails because of it.",
     ),
+    "agent-waits": Words(
+        "waits for you",
+        "It is well, and cannot go on before a human has answered it. It is not restarted for that, and nobody answers "
+        "for you.",
+        "Waiting is safe: its conversation stays as it is.",
+    ),
+    "agent-stuck": Words(
+        "cannot go on by itself",
+        "It is alive, but what it needs nobody but a human can give it. A restart would not help it, so none is made.",
+        f"{_LOOKING} Its conversation stays as it is.",
+    ),
+    "agent-parked": Words(
+        "is parked",
+        "It has to wait for a time that is known, and is told to go on when that has come.",
+        "Nothing has to be done.",
+    ),
     "channel": Words(
         "does not take alerts",
         "Alerts that should go there do not arrive; this one came by another channel.",

@@ -27,6 +27,9 @@ _SKEW = 60.0
 
 _JITTER = 0.2
 
+# Seconds for which every agent leaves an overloaded service alone; the second number is the longest.
+_OVERLOADED = (30.0, 600.0)
+
 # Doubling more often than this leads beyond every longest backoff.
 _DOUBLINGS = 32
 
@@ -150,6 +153,18 @@ def breaker(case: Case) -> Hold:
 def _open_until(case: Case, subject: str) -> float | None:
     failures, opened_at = case.fleet.breakers.get(subject, (0, None))
     return Breaker(failures, opened_at, case.rules.breaker_failures, case.rules.breaker_open).again_at(case.now)
+
+
+def overloaded(case: Case) -> Hold:
+    """A service that is overloaded is not asked by all agents at once: each try of any of them doubles the pause."""
+    failures, since = case.fleet.breakers.get(f"overload {case.request.service}", (0, None))
+    if not case.request.service or since is None:
+        return None
+    first, longest = _OVERLOADED
+    again_at = min(since, case.now) + min(first * 2.0 ** min(max(failures, 1) - 1, _DOUBLINGS), longest)
+    if again_at <= case.now:
+        return None
+    return f"{case.request.service} is overloaded, and left alone by all agents", again_at
 
 
 def flapping(case: Case) -> Hold:

@@ -10,13 +10,16 @@ from miyabi.gate_rules import FleetRules
 from miyabi.levels import Level
 
 # tell: a message. adopt: gives things their names. tidy: logs, temporary files, backups, what nobody notices. restore:
-# brings back what is gone. interrupt: ends or restarts something that lives. The others are L4's remedies.
+# brings back what is gone. interrupt: ends or restarts something that lives. nudge: types into an agent's pane what
+# makes it go on. The others are L4's remedies.
 Does = Literal[
-    "tell", "adopt", "tidy", "restore", "interrupt", "run-command", "start", "reboot", "stop-start", "replace"
+    "tell", "adopt", "tidy", "restore", "interrupt", "nudge", "run-command", "start", "reboot", "stop-start", "replace"
 ]
 
 # What ends or starts something: it is counted, and held back by what was before.
-ACTING: frozenset[Does] = frozenset({"restore", "interrupt", "run-command", "start", "reboot", "stop-start", "replace"})
+ACTING: frozenset[Does] = frozenset(
+    {"restore", "interrupt", "nudge", "run-command", "start", "reboot", "stop-start", "replace"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,8 @@ class Fleet:
     + hosts: how many there are
     + disturbed: hosts that something disturbs right now, or did and is not proved to be over
     + leases: who else recovers which host, and until when
-    + breakers: by ``host NAME`` or ``service NAME``: failures in a row, and when it opened (None is closed)
+    + breakers: by ``host NAME`` or ``service NAME``: failures in a row, and when it opened (None is closed); by
+      ``overload NAME``: how often it was found overloaded, and when last
     + stopped_until: an emergency stop of everything
     """
 

@@ -15,6 +15,8 @@ QUIET_LOOKS = 10
 UNKNOWN_LOOKS = 3
 # Seconds after which a host that should always be there, and is not, is critical.
 LONG_UNREACHABLE = 900.0
+# Seconds for which an agent may wait for a human before one is called: whoever works with it answers by himself.
+PATIENCE_WITH_HUMANS = 120.0
 
 # The gate's rules whose hold means that repairing did not help: a human should hear of it at once. The others (a pause,
 # a backoff, somebody who works there) end by themselves, or were asked for.
@@ -26,7 +28,7 @@ class Circumstances:
     """What decides how bad something is.
 
     + kind: ``repaired``, ``held``, ``not-restored``, ``unreachable``, ``unknown``, ``storm``, ``emergency-stop``,
-      ``threshold``, ``warning``, ``channel``, ``history``
+      ``threshold``, ``warning``, ``channel``, ``history``, ``agent-waits``, ``agent-stuck``, ``agent-parked``
     + rule: the gate's rule that holds it
     + level: the last level that was tried, such as ``L3``
     + first_try: whether it was repaired by the first try of its incident
@@ -72,6 +74,10 @@ TABLE: tuple[_Row, ...] = (
     ("threshold", lambda seen: seen.critical, "HIGH"),
     ("threshold", _always, "MEDIUM"),
     ("warning", _always, "MEDIUM"),
+    ("agent-waits", lambda seen: seen.seconds >= PATIENCE_WITH_HUMANS, "MEDIUM"),
+    ("agent-waits", _always, None),
+    ("agent-stuck", _always, "HIGH"),
+    ("agent-parked", _always, None),
     ("channel", _always, "MEDIUM"),
     ("history", _always, "MEDIUM"),
 )

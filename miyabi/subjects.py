@@ -1,4 +1,4 @@
-"""The subjects of upkeep and of L4, by how they are written. Pure."""
+"""The subjects of upkeep, of agents and of L4, by how they are written. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 INSTANCE = "instance"
 
 _ALONE = frozenset({"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification", INSTANCE})
-_NAMED = ("server ", "log ", "temp ", "config ", "integration ", "network ")
+_NAMED = ("agent ", "server ", "log ", "temp ", "config ", "integration ", "network ")
 
 
 def is_subject(target: str) -> bool:

@@ -20,8 +20,14 @@ class Finding:
     + subject: what it is about, such as ``sshd`` or ``server miyabi-tmux``
     + verdict: how it ended
     + reason: the evidence, or what was done, in words for the user
+    + told: the kind of case that it is, where the verdict alone does not say that: see miyabi.severity
+    + seconds: for how long it is so
+    + lines: those that decided
     """
 
     subject: str
     verdict: Verdict
     reason: str
+    told: str = ""
+    seconds: float = 0.0
+    lines: tuple[str, ...] = ()

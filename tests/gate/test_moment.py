@@ -12,6 +12,7 @@ from miyabi.gate_rules import Rules
 from tests.gate.asking import LENIENT, NOW, REQUEST, ask, fleet_rules, paused, seen, tried
 
 _STORM = Storm("api-error", frozenset({("mugen", "work:main.kaede"), ("pixel", "a:b.c")}), NOW - 300)
+_NUDGE = {"does": "nudge", "service": "api"}
 _ACTIVE = frozenset({("mugen", "work:main.kaede")})
 
 
@@ -50,6 +51,14 @@ CASES: list[tuple[str, dict[str, Any], Fleet, str, float]] = [
     ("breaker half-open", {}, _fleet(breakers={"host mugen": (5, NOW - 1800)}), "", 0),
     ("breaker closed", {}, _fleet(breakers={"host mugen": (4, None)}), "", 0),
     ("another's breaker", {}, _fleet(breakers={"host pixel": (5, NOW)}), "", 0),
+    ("overloaded", _NUDGE, _fleet(breakers={"overload api": (1, NOW - 29)}), "overloaded", 1),
+    ("overloaded for a while", _NUDGE, _fleet(breakers={"overload api": (1, NOW - 30)}), "", 0),
+    ("overloaded again", _NUDGE, _fleet(breakers={"overload api": (3, NOW - 30)}), "overloaded", 90),
+    ("overloaded for long", _NUDGE, _fleet(breakers={"overload api": (5000, NOW)}), "overloaded", 600),
+    ("overloaded no more", _NUDGE, _fleet(breakers={"overload api": (0, None)}), "", 0),
+    ("overloaded in the future", _NUDGE, _fleet(breakers={"overload api": (1, NOW + 999)}), "overloaded", 30),
+    ("another is overloaded", _NUDGE, _fleet(breakers={"overload other": (1, NOW)}), "", 0),
+    ("restarted while overloaded", {"service": "api"}, _fleet(breakers={"overload api": (1, NOW)}), "", 0),
     ("the climb goes on", {"climbing": True}, _fleet(breakers={"host mugen": (5, NOW)}), "", 0),
     ("its service is broken", {"service": "ec2"}, _fleet(breakers={"service ec2": (5, NOW - 1799)}), "breaker", 1),
     (
@@ -243,7 +252,7 @@ def test_the_order_of_the_rules() -> None:
     """What people and safety ask for stands before what only counts."""
     assert [rule.name for rule in RULES] == [
         *("emergency-stop", "pause", "unknown", "evidence", "settling", "confirm", "presence", "draft", "lease"),
-        *("breaker", "flapping", "limit", "tries", "backoff", "storm", "max-unavailable"),
+        *("breaker", "overloaded", "flapping", "limit", "tries", "backoff", "storm", "max-unavailable"),
     ]
 
 
