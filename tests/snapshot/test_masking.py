@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from miyabi.masking import MASK, masked, plain, shown
+import pytest
+from hypothesis import given, strategies as st
+
+from miyabi.masking import MASK, PATTERNS, masked, plain, shown
 
 # Made up, in the forms of the real ones.
 _RUN = "q8Zr2Lw5Tn9Xc4Vb7Km1"
@@ -37,6 +40,23 @@ _RUN = "q8Zr2Lw5Tn9Xc4Vb7Km1"
 def test_secrets_are_masked(text: str, expected: str) -> None:
     assert masked(text) == expected
     assert masked(masked(text)) == expected
+
+
+_PIECES = (
+    "sk- abcdefghijklmnop0123 ghp_ github_pat_ glpat- xoxb- AKIA ABCDEFGHIJ123456 AIza ya29. hf_ npm_ sk_live_ rk_test_ "
+    "pypi- 12345678:AA eyJ . ' \" = : Authorization Bearer basic Cookie -- token TOKEN Api_Key apiKEY private-key "
+    "PASSWORD passwd passphrase Secret credential auth _x1 :// user @ host / ******** , ; ( 7"
+).split(" ")
+
+
+@given(st.lists(st.sampled_from([*_PIECES, " ", "\n", "\t"]), max_size=14).map("".join))
+def test_no_pattern_is_left_out_for_want_of_its_words(text: str) -> None:
+    expected = []
+    for line in text.split("\n"):
+        for _, pattern in PATTERNS:
+            line = re.sub(pattern, lambda it: it[0].replace(it["secret"], MASK), line)  # noqa: PLW2901
+        expected.append(line)
+    assert (masked(text) == text) == ("\n".join(expected) == text)
 
 
 @pytest.mark.parametrize(
