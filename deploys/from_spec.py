@@ -79,6 +79,13 @@ def _keep_reachable(wanted: Spec) -> None:
         termux.wake_lock(name="Wake lock", _ignore_errors=True)
 
 
+def _keep_cockpit(wanted: Spec) -> None:
+    if wanted.cockpit is not None:
+        from operations import cockpit  # noqa: PLC0415 - one machine of a fleet has one
+
+        cockpit.kept(name="Cockpit", session_name=wanted.cockpit.session_name, _ignore_errors=True)
+
+
 def _keep_limits(wanted: Spec) -> None:
     limit = wanted.limits
     if limit is None:
@@ -107,6 +114,7 @@ _PARTS: dict[Callable[[Spec], None], set[str]] = {
     _keep_files_small: {WHOLE, "full", "performance"},
     _keep_configuration: {WHOLE, "full", "integrations"},
     _keep_reachable: {WHOLE, "full", "communication"},
+    _keep_cockpit: {WHOLE, "full", "communication"},
 }
 WITH_FLEET = frozenset({WHOLE, "full", "agents"})
 WITH_SERVICES = frozenset({WHOLE, "full", "integrations"})

@@ -41,3 +41,7 @@ def upkeep_sections(wanted: Spec) -> Iterator[Section[Any]]:
         yield daemons_section(server.name, server.match, server.port)
     if wanted.termux.wake_lock:
         yield wake_section()
+    if wanted.cockpit is not None:
+        from facts.cockpit import cockpit_section  # noqa: PLC0415 - one machine of a fleet has one
+
+        yield cockpit_section(wanted.cockpit.session_name, wanted.tmux)

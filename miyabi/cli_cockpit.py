@@ -112,7 +112,7 @@ def _up(there: CockpitTmux, wanted: tuple[CockpitWindow, ...], fleet: _Fleet) ->
 def _down(there: CockpitTmux) -> None:
     ours = [pane for pane in there.panes() if pane.is_of(there.name)]
     if not ours:
-        say(f"nothing changed: there is no cockpit {there.name}")
+        say(f"nothing changed: {there.name} is not there")
         return
     left = there.end(ours)
     more = f"; the session {there.name} stays, with what you made in it" if left else ""

@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import quote, unquote
 from zlib import crc32
 
-from miyabi.cockpit_loop import CONNECTING, LOOP, PROGRAM, STATE_OPTION, attach_text
+from miyabi.cockpit_loop import CONNECTING, LOOP, PROGRAM, RUN, STATE_OPTION, attach_text
 from miyabi.cockpit_way import Way, way_to
 from miyabi.masking import shown
 from miyabi.spec import Attached, Spec, TmuxServer
@@ -30,6 +30,8 @@ _SAID: Mapping[str, Condition] = {
 }  # fmt: skip
 
 _OURS = f"#{{m:*{PROGRAM}*,#{{pane_start_command}}}}"
+# As much of it as any key needs: the rest is the loop itself.
+_LONGEST = 2000
 # The panes of all cockpits of a server; what tmux started in one is shown in one line, whatever it holds.
 LISTING: tuple[str, ...] = (
     "list-panes", "-a", "-f", _OURS, "-F",
@@ -37,7 +39,7 @@ LISTING: tuple[str, ...] = (
         (
             "C", "#{pane_id}", "#{window_id}", "#{session_id}", "#{pane_pid}", "#{pane_dead}", "#{pane_dead_status}",
             "#{pane_dead_signal}", f"#{{==:#{{pane_title}},{CONNECTING}}}", f"#{{{STATE_OPTION}}}",
-            "#{pane_start_command}",
+            f"#{{={_LONGEST}:pane_start_command}}",
         )
     ),
 )  # fmt: skip
@@ -74,7 +76,7 @@ class CockpitWindow:
 
     def start(self, cockpit: str) -> tuple[str, ...]:
         """The words that tmux runs in its pane; no shell reads them."""
-        return ("sh", "-c", LOOP, PROGRAM, self.key(cockpit), self.digest, self.label, self.advice, *self.command)
+        return ("sh", "-c", RUN, PROGRAM, self.key(cockpit), self.digest, LOOP, self.label, self.advice, *self.command)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The shell text of a cockpit's window: attach, and attach again when the connection is lost. Pure.
 
-The loop runs in a pane of the cockpit as ``sh -c LOOP miyabi-cockpit KEY DIGEST LABEL ADVICE [COMMAND...]``: KEY and
-DIGEST are there for whoever lists panes (``miyabi.cockpit``), COMMAND is what attaches, ADVICE is what a human may do.
-Without COMMAND nothing can be attached, and ADVICE says why. What it does it writes into an option of its pane, as
-``STATE SINCE UNTIL PID WHY``, all printable ASCII. It runs on dash, bash 3.2, mksh and busybox.
+The loop runs in a pane of the cockpit as ``sh -c 'eval "$3"' miyabi-cockpit KEY DIGEST LOOP LABEL ADVICE COMMAND...``.
+KEY and DIGEST are there for whoever lists panes (``miyabi.cockpit``), and so come first; COMMAND is what attaches,
+ADVICE what a human may do. Without COMMAND nothing can be attached, and ADVICE says why. What it does it writes into an
+option of its pane, as ``STATE SINCE UNTIL PID WHY``, all printable ASCII. It runs on dash, bash 3.2, mksh and busybox.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from miyabi.spec import TmuxServer
 from miyabi.tmux_command import client
 
 PROGRAM = "miyabi-cockpit"
+RUN = 'eval "$3"'
 STATE_OPTION = "@miyabi_cockpit_state"
 
 # The title of a pane from which on its session is not yet, and is, shown.
@@ -49,7 +50,7 @@ _CLEAN = (
     r"\033[?1l\033>\0337\033[r\0338\033(B\033[0m\033[?25h'; stty sane 2>/dev/null"
 )
 
-LOOP = rf"""shift 2; label=$1 advice=$2; shift 2
+LOOP = rf"""label=$4 advice=$5; shift 5
 server=$TMUX pane=$TMUX_PANE
 {HOST_ENVIRONMENT}
 newline='

@@ -5,7 +5,7 @@ from __future__ import annotations
 # The EC2 instance that a host is.
 INSTANCE = "instance"
 
-_ALONE = frozenset({"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification", INSTANCE})
+_ALONE = frozenset({"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification", "cockpit", INSTANCE})
 _NAMED = ("agent ", "server ", "log ", "temp ", "config ", "integration ", "network ")
 
 

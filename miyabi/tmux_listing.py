@@ -51,7 +51,11 @@ PANE_FORMAT = "|".join(
 PATH_FORMAT = "D #{pane_id} #{n:pane_current_path} #{pane_current_path}"
 COMMAND_FORMAT = "C #{pane_id} #{n:pane_current_command} #{pane_current_command}"
 # The window is the one that the client shows.
-CLIENT_FORMAT = "K|#{client_activity}|#{window_id}"
+CLIENT_FORMAT = "K|#{client_activity}|#{window_id}|#{client_created}|#{client_flags}"
+# A client that leaves the size to others is a cockpit's, which attaches by itself; a terminal's own answers to that
+# count as keys for so many seconds.
+_BY_ITSELF = "ignore-size"
+_ANSWERS = 2
 
 # tmux's own words for "nobody is there", on every platform. Anything else that fails is unknown, not absent.
 _ABSENT = re.compile(
@@ -165,8 +169,15 @@ def _sessions(records: list[list[str]]) -> tuple[tuple[Session, ...], str]:
 
 def _clients(records: list[list[str]], now: str | None) -> tuple[Client, ...]:
     """Who looks at which window; without the host's clock nobody knows since when a client is idle."""
-    found = [record for record in records if record[0] == "K" and record[1].isdigit()]
+    found = [record for record in records if record[0] == "K" and record[1].isdigit() and not _is_nobody(record)]
     return tuple(Client(record[2], max(0, int(now) - int(record[1]))) for record in found) if now else ()
+
+
+def _is_nobody(record: list[str]) -> bool:
+    """Whether a client has attached by itself, and no key was pressed in it since."""
+    if len(record) < 5 or _BY_ITSELF not in record[4].split(","):
+        return False
+    return record[3].isdigit() and int(record[1]) - int(record[3]) <= _ANSWERS
 
 
 def _window(record: list[str]) -> Window:
