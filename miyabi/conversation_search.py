@@ -17,7 +17,6 @@ from miyabi import state
 from miyabi.agent_kind import AgentKind, kind_of
 from miyabi.agent_state import AgentPane, Conversation, TranscriptFile
 from miyabi.conversation import is_gone, is_refused, is_session_id
-from miyabi.match import program_of
 from miyabi.processes import descendants
 from miyabi.spec import Pane, Spec
 
@@ -46,11 +45,15 @@ class Origin:
     """What is known of a process.
 
     + born_at: when it began, seconds since the epoch on its host
-    + files: those of its open files that may hold a conversation; None when nobody can tell
+    + folder: that it works in; None when nobody can tell
+    + files: those of its open files that may hold a conversation
+    + is_own: whether it is the user's who asks
     """
 
     born_at: float
-    files: tuple[str, ...] | None = None
+    folder: str | None = None
+    files: tuple[str, ...] = ()
+    is_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,10 @@ class Nameless:
 
     + pane: what is wanted
     + kind: of agent
-    + seen: its pane, and what was seen of the agent in it
+    + seen: its pane
+    + agent: what was seen in it
     + pids: of its program, the outermost first
+    + not_before: when its session was made, seconds since the epoch: it cannot be older
     """
 
     pane: Pane
@@ -68,6 +73,12 @@ class Nameless:
     seen: state.Pane
     agent: AgentPane
     pids: tuple[int, ...]
+    not_before: float = 0.0
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether it is worth a question when its processes began, and what they hold open."""
+        return any(_fits(file, self, self.not_before) for file in self.agent.candidates)
 
 
 def nameless_agents(wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKind]) -> tuple[Nameless, ...]:
@@ -76,15 +87,16 @@ def nameless_agents(wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKin
         return ()
     known = {pane.name: pane for pane in seen.agents.panes}
     there = _panes(seen.tmux)
+    created = {pane.pane_id: each.created for each in seen.tmux.sessions for w in each.windows for pane in w.panes}
     found = []
     for pane in _agent_panes(wanted):
         kind, agent, here = kind_of(pane, kinds), known.get(pane.name), there.get(pane.name)
         if kind is None or agent is None or here is None or pane.name in seen.agents.conversations:
             continue
         if (pane.agent and pane.agent.resume) or kind.resume:
-            pids = tuple(each.pid for each in _of_kind(descendants(seen.processes, here.pid or 0), kind))
+            pids = tuple(each.pid for each in of_kind(descendants(seen.processes, here.pid or 0), kind))
             if pids:
-                found.append(Nameless(pane, kind, here, agent, pids))
+                found.append(Nameless(pane, kind, here, agent, pids, created[here.pane_id]))
     return tuple(found)
 
 
@@ -93,7 +105,7 @@ def find_conversations(
 ) -> dict[str, Conversation]:
     """The conversations that agents lead which nobody has registered, by the spec's name of the pane.
 
-    + origins: of the agents' processes, by pid; who is not in it may still be known by its command line
+    + origins: of the processes of the agents' kinds, by pid: any of them may have written in an agent's folder
 
     Only what leaves no doubt is in it. Of several agents in one folder none is known by the folder's files.
     """
@@ -105,9 +117,7 @@ def find_conversations(
     found: dict[str, tuple[str, str]] = {}
     for each in unregistered:
         session_id = (
-            _told_by_command(each, processes)
-            or _told_by_files(each, origins)
-            or _told_by_folder(each, wanted, seen, kinds, origins)
+            _told_by_command(each, processes) or _told_by_files(each, origins) or _told_by_folder(each, seen, origins)
         )
         if session_id is not None:
             found[each.pane.name] = (session_id, each.kind.name)
@@ -144,34 +154,24 @@ def named_in(arguments: str, kind: AgentKind) -> str | None:
 
 def _told_by_files(each: Nameless, origins: Mapping[int, Origin]) -> str | None:
     """The conversation whose file the agent itself holds open."""
-    held = {path for pid in each.pids for path in (origins[pid].files or () if pid in origins else ())}
+    held = {path for pid in each.pids if pid in origins for path in origins[pid].files}
     told = {file.session_id for file in each.agent.candidates if file.path in held and is_session_id(file.session_id)}
     return told.pop() if len(told) == 1 else None
 
 
-def _told_by_folder(
-    each: Nameless, wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKind], origins: Mapping[int, Origin]
-) -> str | None:
+def _told_by_folder(each: Nameless, seen: state.Host, origins: Mapping[int, Origin]) -> str | None:
     """The only conversation of the agent's folder that anybody has gone on with since the agent runs."""
     born = [origins[pid].born_at for pid in each.pids if pid in origins]
-    if len(born) != len(each.pids) or not _is_alone(each, wanted, seen, kinds):
+    rivals = {process.pid for process in of_kind(seen.processes or (), each.kind)} - set(each.pids)
+    if len(born) != len(each.pids) or any(_may_write(origins.get(pid), each.seen.path) for pid in rivals):
         return None
     fitting = {file.session_id for file in each.agent.candidates if _fits(file, each, min(born))}
     return fitting.pop() if len(fitting) == 1 and all(map(is_session_id, fitting)) else None
 
 
-def _is_alone(each: Nameless, wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKind]) -> bool:
-    """Whether no other process of the host could have written into the folder's conversations."""
-    there = _panes(seen.tmux) if seen.tmux else {}
-    known = set(each.pids)
-    for pane in _agent_panes(wanted):
-        here = there.get(pane.name)
-        if here is None or here is each.seen or kind_of(pane, kinds) != each.kind:
-            continue
-        # One whose folder is unknown, or the same, may be the one.
-        if here.path and here.path != each.seen.path:
-            known |= {process.pid for process in descendants(seen.processes or (), here.pid or 0)}
-    return all(process.pid in known for process in _of_kind(seen.processes or (), each.kind))
+def _may_write(other: Origin | None, folder: str) -> bool:
+    """Whether another process may have written one of a folder's conversations: it is not known that it cannot."""
+    return other is None or (other.is_own and other.folder in {None, folder})
 
 
 def _fits(file: TranscriptFile, each: Nameless, born_at: float) -> bool:
@@ -235,7 +235,7 @@ def _by_processes(before: Conversation, name: str, seen: state.Host, kind: Agent
     if here is None or here.dead or kind is None:
         return "unknown"
     tree = descendants(seen.processes or (), here.pid or 0)
-    told = {named_in(each.arguments, kind) for each in _of_kind(tree, kind)} - {None}
+    told = {named_in(each.arguments, kind) for each in of_kind(tree, kind)} - {None}
     if not told:
         return "unknown"
     return "same" if told == {before.session_id} else "another"
@@ -257,5 +257,11 @@ def _panes(tmux: state.Tmux) -> dict[str, state.Pane]:
     }
 
 
-def _of_kind(processes: Iterable[state.Process], kind: AgentKind) -> Iterator[state.Process]:
-    return (each for each in processes if program_of(each.arguments.split()[:3]) in kind.programs)
+def of_kind(processes: Iterable[state.Process], kind: AgentKind) -> Iterator[state.Process]:
+    """Those of ``processes`` that run a program of ``kind``."""
+    # As a pane is known to run an agent: an interpreter and its options may stand in front.
+    return (
+        each
+        for each in processes
+        if any(word.rsplit("/", 1)[-1] in kind.programs for word in each.arguments.split()[:3])
+    )

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, cast
 
-from miyabi.conversation import with_conversations
+from pyinfra.api import StringCommand
+
+from facts.agent_origins import origins_section
+from facts.host import observe
+from facts.observation import Unknown, ask, forget
+from miyabi.agent_kind import kind_of
+from miyabi.agent_state import Conversation
+from miyabi.conversation import register_script, with_conversations
+from miyabi.conversation_search import (
+    Origin,
+    Sameness,
+    find_conversations,
+    nameless_agents,
+    of_kind,
+    same_conversation,
+)
+from miyabi.drift import Target
+from miyabi.shell import HOST_ENVIRONMENT
 from miyabi.spec import Spec
 from miyabi.state import Host as HostState
 
@@ -26,6 +43,66 @@ def conversing(host: Host, wanted: Spec, seen: HostState) -> Spec:
     if seen.agents is None:
         return wanted
     return with_conversations(wanted, seen.agents, _kinds(host), lambda name: _new_id(host, name))
+
+
+def conversations_kept(host: Host, wanted: Spec, before: HostState, targets: Collection[Target]) -> list[str]:
+    """What became of the conversations of agents that were started again, in words, where that is not as it should be.
+
+    + before: the host before that
+    + targets: what was acted on
+    """
+    if before.agents is None or not before.agents.conversations:
+        return []
+    seen, kinds = observe(host, wanted), _kinds(host)
+    said = []
+    for session in wanted.sessions:
+        for window in session.windows:
+            for pane in window.panes:
+                led = before.agents.conversations.get(pane.name)
+                target = Target(session.session_name, window.name, pane.name)
+                if pane.agent is None or led is None or not any(scope in targets for scope in target.scopes()):
+                    continue
+                kind = kind_of(pane, kinds)
+                if kind is None or led.kind == kind.name:
+                    sameness = same_conversation(led, pane.name, seen, kind, before.agents.now)
+                    said += _in_words(sameness, target, led.session_id)
+    return said
+
+
+def _in_words(sameness: Sameness, target: Target, session_id: str) -> list[str]:
+    if sameness == "another":
+        return [f"{target} leads another conversation than before, which was {session_id}"]
+    if sameness == "not-found":
+        return [f"{target}: the conversation {session_id} is gone, its next start begins another"]
+    if sameness == "refused":
+        return [f"{target}: the conversation {session_id} runs in the background on the host: open it there, or end it"]
+    return []
+
+
+def conversations_found(host: Host, wanted: Spec, seen: HostState) -> dict[str, Conversation]:
+    """The conversations that agents of ``host`` lead and nobody has registered, by the spec's name of the pane.
+
+    + seen: the host as it was observed
+
+    The host is asked once more, and only when there is something to be told by that: what leaves a doubt is left out.
+    """
+    kinds = _kinds(host) if seen.agents is not None else {}
+    asking = {each.kind.name for each in nameless_agents(wanted, seen, kinds) if each.may_be_known}
+    asked = {process.pid for name in asking for process in of_kind(seen.processes or (), kinds[name])}
+    origins: dict[int, Origin] | Unknown = {}
+    if asked:
+        origins = ask(host, origins_section(asked))
+    return find_conversations(wanted, seen, kinds, {} if isinstance(origins, Unknown) else origins)
+
+
+def register(host: Host, found: Mapping[str, Conversation]) -> StringCommand:
+    """The command that writes conversations into the register of ``host``.
+
+    + found: by the spec's name of the pane
+    """
+    forget(host, "agents")
+    scripts = [register_script(name, each.kind, each.session_id) for name, each in found.items()]
+    return StringCommand("; ".join([HOST_ENVIRONMENT, *scripts]))
 
 
 def _kinds(host: Host) -> Mapping[str, AgentKind]:

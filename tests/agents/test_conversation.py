@@ -409,7 +409,10 @@ def test_the_file_that_an_agent_holds_open_tells_even_in_a_shared_folder() -> No
     seen = host(*((name, "/src", "claude") for name in names), agents=agents_seen(*files, names=names))
     spec = spec_of(*map(pane, names))
     assert found_in(spec, seen) == {}
-    held = {200: Origin(500.0, (kept(TWO).path,)), 201: Origin(600.0, (kept(ONE).path, "/other.jsonl"))}
+    held = {
+        200: Origin(500.0, "/src", (kept(TWO).path,)),
+        201: Origin(600.0, "/src", (kept(ONE).path, "/other.jsonl")),
+    }
     assert found_in(spec, seen, held) == {"kaede": TWO, "sakura": ONE}
 
 
@@ -435,18 +438,37 @@ def test_a_file_that_may_be_anothers_tells_nothing(candidates: tuple[TranscriptF
     assert found_in(spec_of(pane()), host(("kaede", "/src", "claude"), agents=agents)) == {}
 
 
-def test_nobody_else_may_have_written_it() -> None:
+@pytest.mark.parametrize(
+    ("rival", "is_known"),
+    [
+        (None, False),
+        (Origin(1.0), False),
+        (Origin(1.0, "/src"), False),
+        (Origin(1.0, "/elsewhere"), True),
+        (Origin(1.0, is_own=False), True),
+    ],
+)
+def test_nobody_else_may_have_written_it(rival: Origin | None, is_known: bool) -> None:
     agents = agents_seen(("kaede", kept(ONE)))
-    alone = host(("kaede", "/src", "claude"), agents=agents)
-    assert found_in(spec_of(pane()), alone) == {"kaede": ONE}
-    # When it began is not known, or a human's own runs somewhere.
-    assert found_in(spec_of(pane()), alone, {}) == {}
-    assert found_in(spec_of(pane()), host(("kaede", "/src", "claude"), agents=agents, others=("claude",))) == {}
-    # Another agent of the folder may have begun another conversation.
-    both = agents_seen(("kaede", kept(ONE)), names=("kaede", "sakura"), sakura=TWO)
-    spec = spec_of(pane(), pane("sakura"))
-    assert found_in(spec, host(("kaede", "/src", "claude"), ("sakura", "/src", "claude"), agents=both)) == {}
-    assert found_in(spec, host(("kaede", "/src", "claude"), ("sakura", "/b", "claude"), agents=both)) == {"kaede": ONE}
+    told = found_in(
+        spec_of(pane()),
+        host(("kaede", "/src", "claude"), agents=agents, others=("claude",)),
+        BORN | ({300: rival} if rival else {}),
+    )
+    assert told == ({"kaede": ONE} if is_known else {})
+
+
+def test_one_whose_beginning_is_not_known_is_not_known() -> None:
+    seen = host(("kaede", "/src", "claude"), agents=agents_seen(("kaede", kept(ONE))))
+    assert found_in(spec_of(pane()), seen, {}) == {}
+
+
+def test_another_agent_of_the_folder_may_have_begun_another_conversation() -> None:
+    agents = agents_seen(("kaede", kept(ONE)), names=("kaede", "sakura"), sakura=TWO)
+    spec, origins = spec_of(pane(), pane("sakura")), {200: Origin(500.0, "/src"), 201: Origin(600.0, "/src")}
+    seen = host(("kaede", "/src", "claude"), ("sakura", "/src", "claude"), agents=agents)
+    assert found_in(spec, seen, origins) == {}
+    assert found_in(spec, seen, origins | {201: Origin(600.0, "/b")}) == {"kaede": ONE}
 
 
 def test_codex_tells_the_folder_in_the_file() -> None:
@@ -473,7 +495,8 @@ def test_agents_are_never_confused(
     candidates = [(names[n], kept(told, at)) for n, told, at in files if n < len(names)]
     agents = agents_seen(*candidates, names=names, **registered)
     seen = host(*((n, f, "claude") for n, f in zip(names, folders, strict=True)), agents=agents, others=tuple(others))
-    found = found_in(spec_of(*map(pane, names)), seen)
+    origins = {200 + n: Origin(500.0 + n, folder) for n, folder in enumerate(folders)}
+    found = found_in(spec_of(*map(pane, names)), seen, origins)
     assert not found.keys() & registered.keys()
     assert not set(found.values()) & set(registered.values())
     assert len(set(found.values())) == len(found)

@@ -1,0 +1,319 @@
+"""An agent that is started again goes on with its conversation, on every level of the ladder, through real runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra import host
+from pyinfra.api import operation
+from pyinfra.api.command import PyinfraCommand
+
+from facts.host import observe
+from miyabi.spec_cache import cached_spec
+from operations.conversations import conversations_found, register
+from tests.agents.player import Agents, install
+from tests.fleet import processes
+from tests.fleet.machine import Machine
+from tests.fleet.tmux import TmuxServer
+from tests.fleet.waiting import wait_until
+from tests.recovery.operating import kill, named_panes, operate
+from tests.recovery.playbook import EAGER, Run, recover, write_spec
+
+# Two of the same kind in one folder, and one that gives its ids itself.
+NAMES = ("kaede", "sakura")
+SPEC: dict[str, Any] = {
+    "sessions": [
+        {
+            "session_name": "work",
+            "windows": [
+                {
+                    "window_name": "main",
+                    "panes": [
+                        {"name": "kaede", "shell_command": "claude", "agent": True},
+                        {"name": "sakura", "shell_command": "exec claude --model opus", "agent": True},
+                        {"name": "shell"},
+                    ],
+                },
+                {"window_name": "other", "panes": [{"name": "logs"}]},
+            ],
+        }
+    ],
+    "gate": EAGER,
+}
+
+
+class Fleet:
+    """A machine with fake agents, the spec that it is kept to, and what is known of the agents' conversations."""
+
+    def __init__(self, machine: Machine, tmux: TmuxServer, spec: dict[str, Any]) -> None:
+        self.machine, self.tmux = machine, tmux
+        self.agents: Agents = install(machine)
+        self.spec = write_spec(machine.root, spec)
+
+    def run(self, **more: Any) -> Run:
+        """One run of the ladder."""
+        return recover(self.machine, self.spec, **more)
+
+    def session(self, name: str) -> str:
+        """The conversation that an agent leads, in its own words."""
+        return str(self.agents.starts(name)[-1]["session"])
+
+    def started(self, name: str, times: int) -> dict[str, Any]:
+        """How an agent was started, as soon as it was so for the ``times``-th time."""
+        wait_until(lambda: len(self.agents.starts(name)) >= times, what=f"start {times} of {name}")
+        starts = self.agents.starts(name)
+        assert len(starts) == times, starts
+        return starts[-1]
+
+    def say(self, name: str, text: str) -> None:
+        """Have a human say something to an agent."""
+        pane = named_panes(self.tmux)[name][0]
+        self.tmux.run("send-keys", "-t", pane, "-l", "--", text)
+        wait_until(lambda: text in self.agents.keys(name), what=f"{name} reads")
+        self.tmux.run("send-keys", "-t", pane, "Enter")
+        wait_until(lambda: text in self.agents.turns(name), what=f"{name} is told {text}")
+
+    @property
+    def folder(self) -> Path:
+        """Where the register is."""
+        return self.machine.home / ".local" / "state" / "miyabi" / "agents"
+
+    def registered(self) -> dict[str, list[str]]:
+        """The words of each file of the register, by its name."""
+        return {each.name: each.read_text().split() for each in self.folder.iterdir()} if self.folder.is_dir() else {}
+
+
+def resumed(start: dict[str, Any], session_id: str, turns: int) -> bool:
+    """Whether a start took up a conversation with all that was said in it."""
+    return (start["session"], start["turns"], start["resumed"]) == (session_id, turns, True)
+
+
+def assert_nothing_to_do(fleet: Fleet) -> None:
+    for _ in range(2):
+        run = fleet.run()
+        assert (run.failed, run.commands) == (False, [])
+
+
+@pytest.fixture
+def fleet(machine: Machine, tmux_server: TmuxServer) -> Fleet:
+    """Two agents that were built by a run, in the same folder, and spoken to."""
+    fleet = Fleet(machine, tmux_server, SPEC)
+    assert not fleet.run().failed
+    for name in NAMES:
+        fleet.started(name, 1)
+        fleet.say(name, f"I am {name}")
+    return fleet
+
+
+def _kill_agent(fleet: Fleet) -> None:
+    kill(fleet.tmux, "kaede")
+
+
+def _kill_pane(fleet: Fleet) -> None:
+    fleet.tmux.run("kill-pane", "-t", named_panes(fleet.tmux)["kaede"][0])
+
+
+def _kill_both_agents(fleet: Fleet) -> None:
+    for name in NAMES:
+        kill(fleet.tmux, name)
+
+
+def _kill_window(fleet: Fleet) -> None:
+    fleet.tmux.run("kill-window", "-t", "=work:main")
+
+
+def _kill_session(fleet: Fleet) -> None:
+    fleet.tmux.run("new-session", "-d", "-s", "human", "sleep 1000")
+    fleet.tmux.run("kill-session", "-t", "=work")
+
+
+def _kill_server(fleet: Fleet) -> None:
+    pid = fleet.tmux.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(pid))
+
+
+@pytest.mark.parametrize(
+    ("fault", "level", "damaged"),
+    [
+        (_kill_agent, "L1", {"kaede"}),
+        (_kill_pane, "L1", {"kaede"}),
+        (_kill_both_agents, "L2", set(NAMES)),
+        (_kill_window, "L2", set(NAMES)),
+        (_kill_session, "L3", set(NAMES)),
+        (_kill_server, "L3", set(NAMES)),
+    ],
+    ids=lambda value: getattr(value, "__name__", "").strip("_") or None,
+)
+def test_the_same_conversation_goes_on(
+    fleet: Fleet, fault: Callable[[Fleet], None], level: str, damaged: set[str]
+) -> None:
+    led = {name: fleet.session(name) for name in NAMES}
+    turns = {name: fleet.agents.events(name, "turn")[-1]["turns"] for name in NAMES}
+    assert len(set(led.values())) == 2
+    before = {name: pid for name, (_, pid) in named_panes(fleet.tmux).items()}
+    registered = fleet.registered()
+    fault(fleet)
+    run = fleet.run()
+    assert not run.failed
+    assert [step.level.name for step in run.climb.steps] == [level]
+    for name in damaged:
+        start = fleet.started(name, 2)
+        assert resumed(start, led[name], turns[name]), start
+    for name in set(NAMES) - damaged:
+        assert len(fleet.agents.starts(name)) == 1
+        assert named_panes(fleet.tmux)[name][1] == before[name]
+    # One file for each, and what it says has not changed: the conversation is the same since it began.
+    assert fleet.registered() == registered
+    assert {name: words[2] for name, words in registered.items()} == {f"{n}.session": led[n] for n in NAMES}
+    assert_nothing_to_do(fleet)
+
+
+def alone(machine: Machine, tmux: TmuxServer, command: str = "claude", **agent: Any) -> Fleet:
+    """A fleet whose only agent is kaede, which has not been started yet."""
+    pane = {"name": "kaede", "shell_command": command, "agent": agent or True}
+    session = {"session_name": "work", "windows": [{"window_name": "main", "panes": [pane, None]}]}
+    return Fleet(machine, tmux, {"sessions": [session], "gate": EAGER})
+
+
+def test_a_conversation_in_which_nothing_was_said_is_begun_again(machine: Machine, tmux_server: TmuxServer) -> None:
+    fleet = alone(machine, tmux_server)
+    fleet.agents.steer("kaede", "idle")
+    assert not fleet.run().failed
+    led = fleet.started("kaede", 1)["session"]
+    registered = fleet.registered()
+    kill(tmux_server, "kaede")
+    # Its program would not find it, and refuses an id that is in use: one start must do.
+    run = fleet.run()
+    assert not run.failed
+    assert [step.level.name for step in run.climb.steps] == ["L1"]
+    start = fleet.started("kaede", 2)
+    assert (start["session"], start["resumed"]) == (led, False)
+    assert fleet.registered() == registered
+    assert_nothing_to_do(fleet)
+
+
+def test_a_conversation_that_is_not_found_is_over_and_another_begins(
+    machine: Machine, tmux_server: TmuxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet = alone(machine, tmux_server)
+    assert not fleet.run().failed
+    led = fleet.started("kaede", 1)["session"]
+    # Kept, but for another folder: only the program itself knows that it will not find it.
+    projects = machine.home / ".claude" / "projects"
+    wait_until(lambda: [*projects.glob("*/*.jsonl")], what="the transcript")
+    next(projects.iterdir()).rename(projects / "-elsewhere")
+    kill(tmux_server, "kaede")
+    run = fleet.run()
+    assert not run.failed
+    assert [step.level.name for step in run.climb.steps] == ["L1", "L2"]
+    start = fleet.started("kaede", 2)
+    assert start["session"] != led
+    assert (start["resumed"], start["words"][0]) == (False, "--session-id")
+    # The old one is not forgotten.
+    registered = fleet.registered()
+    assert {name: words[2] for name, words in registered.items()} == {
+        "kaede.session": start["session"],
+        "kaede.session.previous": led,
+    }
+    assert_nothing_to_do(fleet)
+
+
+def _is_gone(pid: int) -> bool:
+    return not processes.alive(pid)
+
+
+def test_an_agent_in_a_humans_shell_takes_up_what_it_has_begun(machine: Machine, tmux_server: TmuxServer) -> None:
+    fleet = alone(machine, tmux_server)
+    tmux_server.start("work")
+    tmux_server.run("rename-window", "-t", "=work:0", "main")
+    tmux_server.run("send-keys", "-t", "=work:main", "-l", "claude")
+    tmux_server.run("send-keys", "-t", "=work:main", "Enter")
+    wait_until(lambda: fleet.agents.events("pane-0", "turn"), what="the human's own agent")
+    built = fleet.run()
+    assert not built.failed
+    assert named_panes(tmux_server)["kaede"][0] == "%0"
+    assert fleet.registered() == {}
+    # A human ends it: its shell is left. Nobody knows which conversation it was, and the next one is known.
+    for times, flag in ((2, "--session-id"), (3, "--resume")):
+        pid = fleet.agents.starts("pane-0")[-1]["pid"]
+        fleet.agents.steer("pane-0", "crash", code=0)
+        wait_until(partial(_is_gone, pid), what="the agent's end")
+        tmux_server.run("send-keys", "-t", "%0", "clear", "Enter")
+        wait_until(lambda: "Claude" not in tmux_server.run("capture-pane", "-p", "-t", "%0"))
+        run = fleet.run()
+        assert not run.failed
+        start = fleet.started("pane-0", times)
+        assert start["words"][-2] == flag
+        assert [words[2] for words in fleet.registered().values()] == [start["session"]]
+        assert start["words"][-1] == start["session"]
+        assert named_panes(tmux_server)["kaede"][0] == "%0"
+        wait_until(lambda: len(fleet.agents.events("pane-0", "turn")) >= 2, what="a turn in it")
+    assert_nothing_to_do(fleet)
+
+
+@operation(is_idempotent=False)
+def register_found(spec: str) -> Generator[PyinfraCommand]:
+    """Register what is found out about agents whose conversations nobody has registered."""
+    wanted = cached_spec(Path(spec), "~")
+    if found := conversations_found(host, wanted, observe(host, wanted)):
+        yield register(host, found)
+    else:
+        host.noop("nothing is found")
+
+
+def test_a_conversation_that_is_found_is_taken_up(machine: Machine, tmux_server: TmuxServer) -> None:
+    fleet = alone(machine, tmux_server, "codex")
+    assert not fleet.run().failed
+    led = fleet.started("kaede", 1)["session"]
+    turns = wait_until(lambda: fleet.agents.events("kaede", "turn"), what="a turn")[-1]["turns"]
+    assert fleet.registered() == {}
+    found = operate(machine, register_found, spec=str(fleet.spec))
+    assert not found.failed
+    assert {name: words[1:3] for name, words in fleet.registered().items()} == {"kaede.session": ["codex", led]}
+    assert operate(machine, register_found, spec=str(fleet.spec)).commands == []
+    kill(tmux_server, "kaede")
+    assert not fleet.run().failed
+    assert resumed(fleet.started("kaede", 2), led, turns)
+    assert_nothing_to_do(fleet)
+
+
+def test_two_of_a_folder_whose_conversations_nobody_knows_are_not_guessed(
+    machine: Machine, tmux_server: TmuxServer
+) -> None:
+    panes = [{"name": name, "shell_command": "codex", "agent": True} for name in NAMES]
+    session = {"session_name": "work", "windows": [{"window_name": "main", "panes": [*panes, None]}]}
+    fleet = Fleet(machine, tmux_server, {"sessions": [session], "gate": EAGER})
+    assert not fleet.run().failed
+    for name in NAMES:
+        wait_until(partial(fleet.agents.events, name, "turn"), what="a turn")
+    assert operate(machine, register_found, spec=str(fleet.spec)).commands == []
+    assert fleet.registered() == {}
+
+
+@pytest.mark.parametrize("trouble", ["a file where the folder belongs", "a full disk"])
+def test_an_agent_starts_where_nothing_can_be_registered(
+    request: pytest.FixtureRequest, machine: Machine, tmux_server: TmuxServer, trouble: str
+) -> None:
+    if trouble == "a full disk":
+        machine, disk = request.getfixturevalue("small_disk")
+        tmux_server = TmuxServer(machine)
+        with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
+    else:
+        (machine.home / ".local" / "state" / "miyabi").mkdir(parents=True)
+        (machine.home / ".local" / "state" / "miyabi" / "agents").touch()
+    fleet = alone(machine, tmux_server)
+    run = fleet.run()
+    assert fleet.started("kaede", 1)["words"][0] == "--session-id"
+    assert named_panes(tmux_server)["kaede"]
+    assert run.climb.left is None
