@@ -63,7 +63,7 @@ def prompt_of(task: Task, *, folder: str = "", work: Work | None = None, checkpo
     if prompt.startswith(("/", "!", "#")):
         # The agent's own commands take what follows for their arguments.
         return prompt
-    begun = work is not None and (work.is_kept or checkpoint is not None)
+    begun = work is not None and (checkpoint is not None or work.state not in {"clean", "not-a-repository"})
     rest = [
         *_place(task, folder),
         *(["Somebody has begun this: look at what is there, and go on with it."] if begun else []),
@@ -72,6 +72,11 @@ def prompt_of(task: Task, *, folder: str = "", work: Work | None = None, checkpo
         *_end(task),
     ]
     return f"{prompt} {_line(rest)}".rstrip()
+
+
+def unfinished_of(task: Task) -> str:
+    """The line by which an agent hears that its task is not done, though it says so."""
+    return f"Your task {task.id} is not done yet: this fails in its folder: {_thing(task.done_when or '')}"
 
 
 def withdrawal_of(task: Task) -> str:

@@ -119,38 +119,61 @@ def _named(written: Written, name: str) -> Written:
     return Written(name, written.content, written.is_own, written.changed_at, written.digest)
 
 
-def write_script(agent: str, ending: str, text: str, known: Written | None, *, is_broken: bool = False) -> str:
+# What is at a file's place now, as ``Written.digest`` has it.
+_THERE = """if [ -L "$file" ] || { [ -e "$file" ] && [ ! -f "$file" ]; }; then there=odd
+elif [ -f "$file" ]; then
+  there=$(stat -c '%i.%s.%Y' "$file" 2>/dev/null || stat -f '%i.%z.%m' "$file" 2>/dev/null)
+else there=; fi"""
+
+
+def unchanged_script(name: str, known: Written | None) -> str:
+    """The shell text that ends with ``CHANGED`` when a file of the register is not any more what was read.
+
+    + name, known: as for ``write_script``
+    """
+    return f"""( {AGENTS_FOLDER}; file="$MIYABI_AGENTS"/{quote(name)}
+{_THERE}
+{_check(name, known)}
+)"""
+
+
+def _check(name: str, known: Written | None) -> str:
+    digest = "" if known is None else known.digest or "odd"
+    meanwhile = f"{name} was written meanwhile: it is left as it is"
+    return f'[ "$there" = {quote(digest)} ] || {{ echo {quote(meanwhile)} >&2; exit {CHANGED}; }}'
+
+
+def write_script(
+    name: str, text: str, known: Written | None, *, is_broken: bool = False, is_checked: bool = True
+) -> str:
     """The shell text that puts a file of the register in its place, if it still is what was read.
 
-    + ending: ``json`` or ``task``
+    + name: of the file, such as ``kaede.task``
     + text: the new content; "" takes the file away
     + known: the file as it was read; None when there was none
     + is_broken: whether what is there is not believed: a copy of it is kept beside it for a human
+    + is_checked: whether it must still be what was read
 
-    The one before is kept as ``NAME.ENDING.previous``. It ends with ``CHANGED`` when somebody wrote meanwhile.
+    The one before is kept as ``NAME.previous``. It ends with ``CHANGED`` when somebody wrote meanwhile.
     """
-    name = f"{file_name(agent)}.{ending}"
-    digest = "" if known is None else known.digest or "odd"
-    meanwhile = f"{name} was written meanwhile: it is left as it is"
-    # Somebody may want to see what was wrong with it: nothing that is not believed is written over.
-    keep = f"""base=$file.broken-
-    newest=$(ls -d "$base"* 2>/dev/null | sort | tail -n 1); stamp=$(later "${{newest#"$base"}}")
-    if [ -f "$file" ] && [ ! -L "$file" ]; then head -c {16 * LARGEST} "$file" >"$base$stamp"
-    else mv "$file" "$base$stamp"; fi || exit 1
-    ls -d "$base"* | sort -r | tail -n +{KEPT + 1} | while IFS= read -r old; do rm -rf "$old"; done"""
     script = f"""{AGENTS_FOLDER}; {LATER}
 umask 077; mkdir -p "$MIYABI_AGENTS" && chmod 700 "$MIYABI_AGENTS" || exit 1
-file="$MIYABI_AGENTS"/{name}; there=
-if [ -L "$file" ] || {{ [ -e "$file" ] && [ ! -f "$file" ]; }}; then there=odd
-elif [ -f "$file" ]; then
-  there=$(stat -c '%i.%s.%Y' "$file" 2>/dev/null || stat -f '%i.%z.%m' "$file" 2>/dev/null)
-fi
-[ "$there" = {quote(digest)} ] || {{ echo {quote(meanwhile)} >&2; exit {CHANGED}; }}
-if [ -n "$there" ]; then
-    {keep if is_broken or digest == "odd" else 'cp -p "$file" "$file.previous" || exit 1'}
-fi
+file="$MIYABI_AGENTS"/{quote(name)}
+{_THERE}
+{_check(name, known) if is_checked else ":"}
+if [ "$there" = odd ] || [ -n "$there" ] && {"true" if is_broken else "false"}; then
+{_BROKEN}
+elif [ -n "$there" ]; then cp -p "$file" "$file.previous" || exit 1; fi
 {_put(text) if text else 'rm -f "$file"'}"""
     return f"{HOST_ENVIRONMENT}; LC_ALL=C; export LC_ALL\n{alone('agents', script)}"
+
+
+# Somebody may want to see what was wrong with it: nothing that is not believed is written over.
+_BROKEN = f"""  base=$file.broken-
+  newest=$(ls -d "$base"* 2>/dev/null | sort | tail -n 1); stamp=$(later "${{newest#"$base"}}")
+  if [ "$there" = odd ]; then mv "$file" "$base$stamp"
+  else head -c {16 * LARGEST} "$file" >"$base$stamp"; fi || exit 1
+  ls -d "$base"* | sort -r | tail -n +{KEPT + 1} | while IFS= read -r old; do rm -rf "$old"; done"""
 
 
 def _put(text: str) -> str:

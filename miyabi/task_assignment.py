@@ -10,6 +10,9 @@ from typing import Any
 from miyabi.checkpoint import VERSION, Trouble, Written, read_mapping
 from miyabi.state import Observed
 
+# What an assignment says that is none any more, until its agent has heard of it.
+WITHDRAWN = "withdrawn"
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment(Observed):
@@ -19,8 +22,9 @@ class Assignment(Observed):
     + at: when it was last handed to the agent
     + mark: the very process that it was handed to, as ``mark_of`` writes it; "" is that it was not handed to it yet
     + tries: how often it was handed to somebody
+    + session_id: of the conversation in which it was handed over; "" is not known
     + worktree: the folder in which it is done, as the spec wrote it when it was given; "" is the home
-    + strategy: why it was handed the last time, "" the first time
+    + strategy: what was chosen for it last, "" the first time; ``WITHDRAWN`` is that another agent has it now
     + reason: in words
     """
 
@@ -30,6 +34,7 @@ class Assignment(Observed):
     at: float = 0.0
     mark: str = ""
     tries: int = 0
+    session_id: str = ""
     worktree: str = ""
     strategy: str = ""
     reason: str = ""

@@ -10,7 +10,7 @@ from miyabi.checkpoint import Checkpoint, TaskResult, Trouble, read_checkpoint, 
 from miyabi.drift import Target
 from miyabi.spec import Pane, Spec, Task
 from miyabi.state import Observed
-from miyabi.task_assignment import Assignment, Register, read_assignment
+from miyabi.task_assignment import WITHDRAWN, Assignment, Register, read_assignment
 
 # waiting: for tasks that it needs. ready: nobody has it yet. running: an agent has it. claimed: its agent says that it
 # is done, which done_when has not confirmed. failed, blocked: as its agent says. unknown: nobody can tell who has it.
@@ -27,6 +27,7 @@ class AgentEntry(Observed):
     + target: its pane, as ``miyabi.drift.Target`` is written
     + task: the id of the task that it has; "" is none
     + worktree: where it works: its task's folder, else its own, else where its pane starts; "" is the home
+    + withdrawn: a task that it had, and has not heard yet that another one has it now; "" is none
     + unclear: why it is not known what it has; "" when it is
     """
 
@@ -36,7 +37,13 @@ class AgentEntry(Observed):
     task: str = ""
     worktree: str = ""
     parallel: bool = False
+    withdrawn: str = ""
     unclear: str = ""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it has nothing to do, as far as is known."""
+        return not (self.task or self.withdrawn or self.unclear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,9 @@ class _Reading:
         self.troubles: list[tuple[str, Trouble]] = []
         self.unclear: dict[str, str] = {}
         self.checkpoints = self._checkpoints(register)
-        self.assignments = self._assignments(register, {task.id: task for task in wanted.tasks})
+        given = self._assignments(register, {task.id: task for task in wanted.tasks})
+        self.assignments = {name: each for name, each in given.items() if each.strategy != WITHDRAWN}
+        self.withdrawn = {name: each.task for name, each in given.items() if each.strategy == WITHDRAWN}
         self.results = self._results(register, {task.id: task for task in wanted.tasks})
 
     def _checkpoints(self, register: Register) -> dict[str, Checkpoint]:
@@ -263,6 +272,7 @@ class _Reading:
             task=held.task.id if held else "",
             worktree=held.worktree if held else (agent.worktree if agent else None) or pane.start_directory or "",
             parallel=agent.parallel if agent else False,
+            withdrawn=self.withdrawn.get(pane.name, ""),
             unclear=self.unclear.get(pane.name, ""),
         )
 
@@ -284,7 +294,7 @@ def next_tasks(registry: Registry, fit: Collection[str]) -> tuple[tuple[TaskEntr
 
     + fit: the names of the agents that are well, idle and may be given something
     """
-    free = [each for each in registry.agents if each.name in fit and not each.task and not each.unclear]
+    free = [each for each in registry.agents if each.name in fit and each.is_free]
     begun: list[tuple[TaskEntry, AgentEntry]] = []
     used = {each.worktree: each.task.parallel for each in registry.tasks if each.state in HOLDING and each.assignment}
     for entry in registry.tasks:
@@ -313,5 +323,5 @@ def peers(registry: Registry, entry: TaskEntry, fit: Collection[str]) -> tuple[A
     return tuple(
         each
         for each in registry.agents
-        if _does(entry, each) and each.name in fit and each.name != entry.agent and not each.task and not each.unclear
+        if _does(entry, each) and each.name in fit and each.name != entry.agent and each.is_free
     )
