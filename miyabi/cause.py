@@ -105,6 +105,12 @@ def _of_place(evidence: Evidence) -> Iterator[Cause]:
         yield Cause("closed", "its tmux server runs on")
 
 
+def _of_life(evidence: Evidence) -> Iterator[Cause]:
+    """What lives, and does nothing any more."""
+    if evidence.kind == "agent-stalled":
+        yield Cause("stalled", evidence.error, evidence.screen[-3:])
+
+
 def _of_subject(evidence: Evidence) -> Iterator[Cause]:
     kind = evidence.subject.partition(" ")[0]
     name = _BY_SUBJECT.get(kind)
@@ -178,6 +184,7 @@ def _of_status(evidence: Evidence) -> Iterator[Cause]:
 
 _LOOKS: tuple[Callable[[Evidence], Iterator[Cause]], ...] = (
     _of_place,
+    _of_life,
     _of_subject,
     _of_signal,
     _of_success,

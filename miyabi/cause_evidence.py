@@ -70,6 +70,7 @@ def evidence_of_drift(
     status = pane.dead_status if pane is not None else said_status and int(said_status[1])
     return Evidence(
         kind=drift.kind,
+        error=drift.reason if drift.kind == "agent-stalled" else "",
         status=status if drift.kind == "pane-dead" else None,
         signal=signal if drift.kind == "pane-dead" else None,
         screen=screen.lines if screen else (),

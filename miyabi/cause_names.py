@@ -8,6 +8,7 @@ CAUSES: Mapping[str, str] = {
     "interrupted": "Somebody pressed Ctrl-C, or sent what that sends (signal 2 or 3, exit status 130).",
     "terminated": "It was asked to end (signal 15 or 1, exit status 143).",
     "oom": "The machine, its control group or the program's own heap ran out of memory.",
+    "stalled": "It lives, and does nothing any more.",
     "killed": "Signal 9, and nobody says that it was for want of memory.",
     "crashed": "It ended by a signal of its own making, such as 6 or 11.",
     "failed": "It exited with a status that is not 0, which stands behind it, and nothing more is known.",

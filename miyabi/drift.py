@@ -14,7 +14,9 @@ from miyabi.levels import Level
 from miyabi.match import PaneMatch, SessionMatch, WindowMatch
 from miyabi.processes import death, is_idle_shell
 
-DriftKind = Literal["session-missing", "window-missing", "pane-missing", "pane-dead", "agent-exited", "unmarked"]
+DriftKind = Literal[
+    "session-missing", "window-missing", "pane-missing", "pane-dead", "agent-exited", "agent-stalled", "unmarked"
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,7 +149,8 @@ def escalate(drifts: Iterable[Drift], attempts: Mapping[Target, Level]) -> tuple
 
 def _escalated(drift: Drift, attempts: Mapping[Target, Level]) -> Drift:
     tried = max((attempts[scope] for scope in drift.target.scopes() if scope in attempts), default=None)
-    if tried is None or tried < drift.level or drift.kind == "unmarked":
+    # A stalled agent lives: what a higher level would close is not its to close.
+    if tried is None or tried < drift.level or drift.kind in {"unmarked", "agent-stalled"}:
         return drift
     level = tried.next or Level.L4
     return replace(drift, level=level, reason=f"{drift.reason}; {tried.name} did not hold")

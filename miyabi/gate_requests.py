@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from miyabi import state
-from miyabi.drift import Drift, Target
-from miyabi.gate import Request
+from miyabi.drift import Drift, DriftKind, Target
+from miyabi.gate import Does, Request
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, WindowMatch
+
+_DOES: Mapping[DriftKind, Does] = {"unmarked": "adopt", "agent-stalled": "interrupt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,13 @@ class Circumstances:
     + attempts: the highest level that acted on a target in this run
     + last_level: the last level that this host's recovery may use
     + settled_at: when the host, which just woke up or booted, may be judged; None is that it may
+    + proofs: of agents that would be ended though they live: when what speaks against them was seen, and when their
+      processes began; None is that nobody knows
     + now: seconds since the epoch
     """
 
     now: float
+    proofs: Mapping[Target, tuple[float | None, float | None]] = field(default_factory=dict)
     last_level: Level = Level.L3
     causes: Mapping[Target, str] = field(default_factory=dict)
     drafts: Mapping[Target, str] = field(default_factory=dict)
@@ -44,15 +49,18 @@ def _request(
     host: str, drift: Drift, window: str | None, clients: Iterable[state.Client], around: Circumstances
 ) -> Request:
     idle = min((client.idle for client in clients if client.window_id == window), default=None)
+    evidence_at, born_at = around.proofs.get(drift.target, (None, None))
     return Request(
         host=host,
         target=str(drift.target),
-        does="adopt" if drift.kind == "unmarked" else "restore",
+        does=_DOES.get(drift.kind, "restore"),
         level=drift.level,
         last_level=around.last_level,
         cause=around.causes.get(drift.target, "unknown"),
         # What L1 and L2 could not hold is made anew beside what lives there; a session that is gone disturbs nobody.
-        disturbs=drift.level >= Level.L3 and drift.kind != "session-missing",
+        disturbs=(drift.level >= Level.L3 and drift.kind != "session-missing") or drift.kind == "agent-stalled",
+        evidence_at=evidence_at,
+        born_at=born_at,
         climbing=any(scope in around.attempts for scope in drift.target.scopes()),
         settled_at=around.settled_at,
         watched_at=None if idle is None else around.now - idle,

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from miyabi.gate_types import Request
 
 # What a supervised pane's drift makes of the agent in it.
-_AGENT_STATES: dict[DriftKind, str] = {"pane-dead": "dead", "pane-missing": "missing", "agent-exited": "exited"}
+_AGENT_STATES: dict[DriftKind, str] = {
+    "pane-dead": "dead",
+    "pane-missing": "missing",
+    "agent-exited": "exited",
+    "agent-stalled": "stalled",
+}
 
 # The kinds of what is found beside drifts of the tmux fleet. A warning is told, and nothing is done about it.
 FoundKind = Literal["upkeep", "warning", "unknown"]

@@ -36,6 +36,7 @@ class Action:
     + closes: the ids of the panes that it closes
     + before: a script to run on the host first, with its working directory; the action is left out when it fails
     + first: shell text that is run before all that; whether it succeeds does not matter
+    + ends: shell text that ends what is in the way; the commands are left out when it fails, or has found it at work
     """
 
     level: Level
@@ -47,6 +48,7 @@ class Action:
     closes: tuple[str, ...] = ()
     before: tuple[str, str | None] | None = None
     first: str = ""
+    ends: str = ""
 
     @override
     def __str__(self) -> str:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pyinfra.api import Host
 
 # In these somebody could have typed something, or the screen says why it ended.
-_SPEAKING = frozenset({"pane-dead", "agent-exited"})
+_SPEAKING = frozenset({"pane-dead", "agent-exited", "agent-stalled"})
+# In these what somebody has half typed would be lost, or something would be typed into it.
+_DRAFTED = frozenset({"agent-exited", "agent-stalled"})
 
 
 def causes_of(
@@ -36,7 +38,7 @@ def causes_of(
 
 def drafts_of(host: Host, wanted: Spec, drifts: Iterable[Drift], seen: state.Host) -> Mapping[Target, str]:
     """What a human has half typed into panes into which something would be typed."""
-    typed = [drift for drift in drifts if drift.kind == "agent-exited"]
+    typed = [drift for drift in drifts if drift.kind in _DRAFTED]
     words = last_words(host, wanted, typed, seen) if typed else None
     found = {}
     for drift in typed if words is not None else ():

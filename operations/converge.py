@@ -10,6 +10,7 @@ from zlib import crc32
 from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from facts.agents import agent_panes
 from facts.host import LADDER, observe
 from facts.observation import forget
 from miyabi import state as observed
@@ -23,8 +24,10 @@ from miyabi.plan import Action, acted_on, make_plan
 from miyabi.shell import HOST_ENVIRONMENT, HostText, Secret, command_line, quoted
 from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
+from miyabi.stalled import GOES_ON
 from miyabi.tmux_command import client_calls, unchanged
-from operations.conversations import conversing
+from operations.agent_look import ending_stalled, looked_agents, stalled_drifts
+from operations.conversations import conversations_kept, conversing
 from operations.level_gate import pass_gate, used_up
 from operations.memory import now
 from operations.record import note_step
@@ -60,6 +63,8 @@ def look(
     started = conversing(host, wanted, seen)
     matches = match_sessions(started, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     found = find_drift(matches, seen)
+    if any(agent_panes(wanted)):
+        found = (*found, *stalled_drifts(looked_agents(host, matches, seen), found))
     drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
     climb.unknown = None
     climb.looked(drifts, now())
@@ -82,8 +87,9 @@ def converge(
         return
     matches, drifts = looked
     before = observe(host, wanted)
-    acted, held = pass_gate(host, wanted, acted_on(plan(matches, drifts), drifts), matches, before, climb)
-    actions = plan(matches, acted)
+    agents = looked_agents(host, matches, before)
+    acted, held = pass_gate(host, wanted, acted_on(plan(matches, drifts), drifts), matches, before, climb, agents)
+    actions = ending_stalled(plan(matches, acted), agents, before.processes or (), wanted.tmux)
     if not host.state.is_executing:
         # What is refused then is shown in the plan, too.
         for target, decision in held.items():
@@ -104,7 +110,7 @@ def converge(
         if before.tmux is not None and not before.tmux.running:
             yield from _fill_in(host, wanted, climbing, budget)
         pids = frozenset(process.pid for process in before.processes or ())
-        yield FunctionCommand(verify, (wanted, climbing, pids, started, budget), {})
+        yield FunctionCommand(verify, (wanted, climbing, pids, started, budget, before), {})
     finally:
         if is_executing:
             forget(host, *LADDER)
@@ -140,7 +146,8 @@ def _fill_in(host: Host, wanted: Spec, climb: Climb, budget: float) -> Generator
 
 def _guard(before: observed.Host, wanted: Spec, actions: Sequence[Action]) -> Generator[PyinfraCommand]:
     """Before L2 and L3 act on a server that runs, what is on its screens is kept."""
-    if before.tmux is None or not before.tmux.sessions or all(action.level < Level.L2 for action in actions):
+    harmless = all(action.level < Level.L2 and not action.ends for action in actions)
+    if before.tmux is None or not before.tmux.sessions or harmless:
         return
     names = {session.session_name for session in wanted.sessions}
     panes = [
@@ -162,7 +169,7 @@ def _act(actions: Sequence[Action], server: TmuxServer, budget: float, before: o
 
     Nothing is done when the fleet is not any more what ``before`` saw: another run was faster.
     """
-    together = [action.commands for action in actions if action.before is None]
+    together = [action.commands for action in actions if action.before is None and not action.ends]
     head, tail = alone(f"tmux-{crc32((server.socket_name or '').encode()):08x}", "\0").split("\0")
     parts: list[str | Secret] = [
         f"{HOST_ENVIRONMENT}; {AGENTS_FOLDER}; {head}{unchanged(before.tmux, server)}; failed=0"
@@ -172,6 +179,9 @@ def _act(actions: Sequence[Action], server: TmuxServer, budget: float, before: o
     if together:
         parts += ["; { ", *client_calls(together, server), "; } || failed=1"]
     for action in actions:
+        if action.ends:
+            parts += [f"; ( {action.ends}\n); case $? in 0) {{ ", *client_calls([action.commands], server)]
+            parts.append(f"; }} || failed=1;; {GOES_ON}) ;; *) failed=1;; esac")
         if action.before is not None:
             script, directory = action.before
             there = f"cd {quoted(HostText(directory))} && " if directory else ""
@@ -186,12 +196,20 @@ def _act(actions: Sequence[Action], server: TmuxServer, budget: float, before: o
 
 
 def verify(
-    state: State, host: Host, wanted: Spec, climb: Climb, before: frozenset[int], started: float, budget: float
+    state: State,
+    host: Host,
+    wanted: Spec,
+    climb: Climb,
+    before: frozenset[int],
+    started: float,
+    budget: float,
+    earlier: observed.Host | None = None,
 ) -> bool:
     """Look at the host again until what the last step repaired is there, runs and has lived long enough.
 
     + before: the processes that were there before the step
     + started: when the step began, on the monotonic clock
+    + earlier: the host before the step, for whether its agents go on with their conversations
 
     False when it does not hold within ``budget`` seconds, or what was started is dead again.
     """
@@ -207,6 +225,10 @@ def verify(
             alive, since = running, now
         is_settled = left is None and (not alive or now - since >= SETTLE)
         step.seconds, step.failure = now - started, None if is_settled else left or "what was started does not stay"
+        if earlier is not None and (is_settled or is_final or step.seconds >= budget):
+            targets = {action.target for action in step.actions}
+            for line in conversations_kept(host, wanted, earlier, targets):
+                host.log_styled(line, fg="yellow")
         if is_settled:
             note_step(host, step, (), climb)
             return True

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyinfra.api import Host
 
     from miyabi.gate_types import Decision
+    from operations.agent_look import LookedAgent
 
 
 def pass_gate(
@@ -29,6 +30,7 @@ def pass_gate(
     matches: Sequence[SessionMatch],
     seen: state.Host,
     climb: Climb,
+    agents: Iterable[LookedAgent] = (),
 ) -> tuple[tuple[Drift, ...], Mapping[Target, Decision]]:
     """Those of ``drifts`` that may be removed now, and why the others must wait; ``climb`` remembers that."""
     if not drifts:
@@ -45,6 +47,7 @@ def pass_gate(
         drafts=drafts_of(host, wanted, drifts, seen),
         attempts=climb.attempts,
         settled_at=settled_at(host, wanted, seen),
+        proofs={each.target: _proof(each) for each in agents if each.remedy.does == "restart"},
     )
     decisions = ask_gate(host, requests_of(host.name, drifts, matches, seen, around))
     held = {drift.target: each for drift, each in zip(drifts, decisions, strict=True) if not each.allowed}
@@ -52,6 +55,11 @@ def pass_gate(
         climb.held.pop(drift.target, None)
     climb.held |= held
     return tuple(drift for drift in drifts if drift.target not in held), held
+
+
+def _proof(agent: LookedAgent) -> tuple[float | None, float | None]:
+    born_at = agent.heartbeat.born_at if agent.heartbeat else None
+    return agent.unchanged_since, None if born_at is None else born_at + agent.clock
 
 
 def settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:
