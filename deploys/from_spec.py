@@ -37,7 +37,21 @@ def expect_upkeep(wanted: Spec) -> None:
 def expect_everything(wanted: Spec) -> None:
     """Have the first question to the current host ask all that upkeep and the levels will want to know."""
     expect(host, host_sections(host, wanted, marks=True))
+    if wanted.tasks:
+        # Only a fleet with tasks pays for it.
+        from facts.tasks import register_section  # noqa: PLC0415
+
+        expect(host, [register_section(wanted)])
     expect_upkeep(wanted)
+
+
+def give_tasks(wanted: Spec) -> None:
+    """Have the current host's agents do its tasks; the levels come before, as they bring back the agents."""
+    if wanted.tasks or wanted.workspaces.repositories:
+        from operations import tasks  # noqa: PLC0415 - as above
+
+        if wanted.tasks:
+            tasks.assigned(name="Tasks", _ignore_errors=True)
 
 
 def keep(wanted: Spec, scope: str = "auto") -> None:

@@ -12,6 +12,7 @@ from deploys.from_spec import (
     check_services,
     expect_everything,
     expect_upkeep,
+    give_tasks,
     keep,
     scope_of,
 )
@@ -44,6 +45,7 @@ def climb() -> None:
             recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
         if last >= Level.L3:
             recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)
+        give_tasks(wanted)
     if scope in WITH_SERVICES:
         check_services(wanted)
 
