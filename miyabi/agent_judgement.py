@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from miyabi import spec, state
 from miyabi.agent_kind import AgentKind
+from miyabi.agent_lines import body_of
 from miyabi.agent_loop import loop_in
 from miyabi.agent_reading import Reading, read_screen
 from miyabi.agent_state import AgentCause, AgentCondition, AgentPane, Agents, Heartbeat, Judgement
@@ -154,7 +155,7 @@ def _looping(judged: Judgement, reading: Reading, seen: AgentPane) -> Judgement:
     at_rest = reading.condition == "idle" and not reading.lines
     if not (judged.condition == "working" or reading.condition == "unknown" or at_rest) or reading.cause:
         return judged
-    block = loop_in(seen.lines)
+    block = loop_in(body_of(seen.lines))
     if not block:
         return judged
     confidence = 0.9 if judged.condition == "working" else 0.8 if reading.condition == "unknown" else 0.7

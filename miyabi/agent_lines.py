@@ -80,7 +80,11 @@ def screen_of(lines: Iterable[str], input_line: str = "", quoted_line: str = "")
     forms = (_form(input_line), _form(quoted_line))
     bottom = bottom_of(shown, forms[0])
     rows = _rows(shown[: bottom.start], forms)
-    rows += [Row(at, shown[at].strip(), "status") for at in bottom.status if shown[at].strip()]
+    below = [Row(at, shown[at].strip(), "status") for at in bottom.status if shown[at].strip()]
+    if len(below) > 1:
+        # A narrow screen breaks these lines, too.
+        below.append(Row(below[-1].at, " ".join(row.text for row in below)[:LONGEST], "status"))
+    rows += below
     # What a human drafts may be long: it hides nothing.
     counted = [at for at in (*range(bottom.start), *bottom.status) if shown[at].strip()]
     oldest = counted[-LATEST] if len(counted) > LATEST else 0
@@ -90,6 +94,16 @@ def screen_of(lines: Iterable[str], input_line: str = "", quoted_line: str = "")
         composer=bottom.composer,
         drafted=bottom.drafted,
     )
+
+
+def body_of(lines: Iterable[str]) -> list[str]:
+    """The lines of a screen above its input line and its spinner."""
+    shown = [clean(line) for line in lines]
+    while shown and not shown[-1].strip():
+        shown.pop()
+    body = shown[: bottom_of(shown, None).start]
+    turning = [at for at in range(max(len(body) - LATEST, 0), len(body)) if _turns(body[at])]
+    return body[: turning[-1]] if turning else body
 
 
 @cache
@@ -167,7 +181,7 @@ class _Reader:
             return self._output(indent, line)
         if self._is_asked(line):
             self._block = "asked"
-            self._for_shell = line.lstrip("❯>› ")[:1] in {"!", "/"}  # noqa: RUF001 - prompts
+            self._for_shell = line.lstrip("❯>› ").startswith("!")  # noqa: RUF001 - prompts
             return "asked", True
         is_frame = bool(FRAME.fullmatch(line))
         if is_frame or (indent <= 1 and _turns(line)):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from miyabi.masking import plain
-
 # How many of the last lines are looked at, of how many different ones a block is made, and how often it stands there.
 _LATEST = 60
 _LEAST_LINES = 3
@@ -29,11 +27,11 @@ _LETTERS = re.compile(r"[^\W\d_]")
 def loop_in(lines: Iterable[str]) -> tuple[str, ...]:
     """The block of output that the last lines repeat, once.
 
-    + lines: of a pane, the newest last; the input line and a spinner may stand below the block
+    + lines: of a pane, the newest last, without escape sequences, and without what stands below its output
 
     Returns () when there is none: fewer than four times, or fewer than three different lines that say something.
     """
-    told = [(line.strip(), _told(line)) for line in map(_clean, lines)][-_LATEST * 2 :]
+    told = [(line.strip()[:300], _told(line[:300])) for line in lines][-_LATEST * 2 :]
     kept = [(line, key) for line, key in told if key][-_LATEST:]
     keys = [key for _, key in kept]
     for size in range(_LEAST_LINES, len(keys) // LEAST_TIMES + 1):
@@ -43,10 +41,6 @@ def loop_in(lines: Iterable[str]) -> tuple[str, ...]:
             if end >= size * LEAST_TIMES and _repeats(keys, end, size) and _begun(keys, end, size):
                 return tuple(line for line, _ in kept[end - size : end])
     return ()
-
-
-def _clean(line: str) -> str:
-    return plain(line[:2000]).replace("\xa0", " ").rstrip()[:300]
 
 
 def _told(line: str) -> str:

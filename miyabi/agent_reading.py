@@ -119,14 +119,28 @@ def _row_hits(kind: AgentKind, rows: list[Row], place: int) -> list[_Hit]:
     if (row.role == "own" and not row.first) or (row.role == "said" and row.text == row.bare):
         return []
     found = []
+    texts = _texts(rows, place)
     for pattern in kind.patterns:
         if not _counts(pattern, rows, place):
             continue
-        texts = (row.text.strip("─━═— "), row.bare) if row.role == "frame" else (row.text, row.bare)
         match = next((match for text in texts if (match := _compiled(pattern.text).search(text))), None)
         if match and _in_company(pattern, rows, place):
             found.append(_Hit(place, row, pattern, match))
     return found
+
+
+def _texts(rows: list[Row], place: int) -> tuple[str, ...]:
+    """In what of a line the patterns are looked for."""
+    row = rows[place]
+    if row.role == "frame":
+        return (row.text.strip("─━═— "),)
+    if row.role != "own":
+        return (row.text, row.bare)
+    # A narrow screen breaks a line of its own, too.
+    after = rows[place + 1 : place + 4]
+    more = next((at for at, each in enumerate(after) if each.role != "own" or each.first), len(after))
+    whole = " ".join([row.bare, *(each.text for each in after[:more])])
+    return (row.text, row.bare, whole) if more else (row.text, row.bare)
 
 
 def _counts(pattern: Pattern, rows: list[Row], place: int) -> bool:
