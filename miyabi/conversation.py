@@ -38,6 +38,9 @@ _CHOOSING = frozenset(
 )
 _SHORT = frozenset({"-c", "-r"})
 
+# What a program says that is to begin a conversation that it has.
+_IN_USE = r"\balready (?:in use|exists)\b"
+
 # How many of a screen's last lines tell why a program has ended.
 _LAST_LINES = 5
 
@@ -174,7 +177,10 @@ class _Starts:
             return pane
         first = command_with(kind.pin if kind else None, command, known.session_id, kind)
         seen = self.seen.get(pane.name)
-        is_begun = seen is None or seen.transcript is not None or kind is None or not kind.transcripts
+        if seen is not None and _ends_with(known.session_id, seen, _IN_USE):
+            # It is kept, only not where such conversations are looked for.
+            first = None
+        is_begun = seen is None or first is None or seen.transcript is not None or not (kind and kind.transcripts)
         name = kind.name if kind else known.kind
         named = replace(agent, kind=name, session_id=known.session_id, is_begun=is_begun)
         return _starting(pane, named, kind, again, first)
@@ -224,14 +230,15 @@ def is_refused(known: Conversation, seen: AgentPane, kind: AgentKind) -> bool:
 
 
 def _said(known: Conversation, seen: AgentPane, kind: AgentKind, sign: str) -> bool:
+    # Of one that runs in the background, a program may tell the beginning of the id alone.
+    named = known.session_id[:8] if sign == "resume-refused" else known.session_id
+    return any(_ends_with(named, seen, pattern.text) for pattern in kind.patterns if pattern.sign == sign)
+
+
+def _ends_with(named: str, seen: AgentPane, text: str) -> bool:
     # An agent may have written about such a message: it counts only where it ends the screen and names this very id.
     last = [line for line in seen.lines if line.strip() and not line.startswith("Pane is dead")][-_LAST_LINES:]
-    return any(
-        known.session_id in line and re.search(pattern.text, line)
-        for pattern in kind.patterns
-        if pattern.sign == sign
-        for line in last
-    )
+    return any(named in line and re.search(text, line.strip()) for line in last)
 
 
 def command_with(template: str | None, command: str, session_id: str, kind: AgentKind | None) -> str | None:

@@ -40,8 +40,8 @@ def unformatted(text: str | HostText) -> str | HostText:
 def client_calls(commands: Iterable[Sequence[TmuxCommand]], server: TmuxServer) -> list[Part]:
     """The shell text that runs ``commands`` by one tmux client call, in parts of which the secret ones are masked.
 
-    + commands: groups of tmux commands; what is too long for one call is cut between two groups, never inside one, and
-      a session that comes first, and so may start the server, is made by a call of its own
+    + commands: groups of tmux commands; what is too long for one call is cut between two groups, inside one only when
+      that alone is too long, and a session that comes first, and so may start the server, is made by a call of its own
     + server: the server to talk to, started with its configuration when it does not run
 
     A server that is just going away makes the call fail with "server exited unexpectedly": it is tried once more.
@@ -96,13 +96,20 @@ def _batches(groups: Iterable[Sequence[TmuxCommand]]) -> list[list[TmuxCommand]]
             # A server shows the command line of the call that started it for as long as it lives, values and all.
             batches.append([commands[0]])
             commands = commands[1:]
-        length = sum(len(_plain(word).encode()) + 1 for command in commands for word in command)
-        if size + length > MESSAGE_LIMIT:
+        if size + sum(map(_length, commands)) > MESSAGE_LIMIT:
             batches.append([])
             size = 0
-        batches[-1].extend(commands)
-        size += length
+        for command in commands:
+            if size + _length(command) > MESSAGE_LIMIT and batches[-1]:
+                batches.append([])
+                size = 0
+            batches[-1].append(command)
+            size += _length(command)
     return batches
+
+
+def _length(command: TmuxCommand) -> int:
+    return sum(len(_plain(word).encode()) + 1 for word in command)
 
 
 def _plain(word: Word) -> str:

@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, cast
 
 from pyinfra.api import StringCommand
 
-from facts.agent_origins import origins_section
 from facts.host import observe
 from facts.observation import Unknown, ask, forget
 from miyabi.agent_kind import kind_of
 from miyabi.agent_state import Conversation
 from miyabi.conversation import register_script, with_conversations
-from miyabi.conversation_search import (
-    Origin,
-    Sameness,
-    find_conversations,
-    nameless_agents,
-    of_kind,
-    same_conversation,
-)
 from miyabi.drift import Target
 from miyabi.shell import HOST_ENVIRONMENT
 from miyabi.spec import Spec
@@ -31,6 +22,7 @@ if TYPE_CHECKING:
     from pyinfra.api import Host
 
     from miyabi.agent_kind import AgentKind
+    from miyabi.conversation_search import Origin, Sameness
 
 _NEW_IDS = "miyabi_new_conversations"
 
@@ -53,6 +45,9 @@ def conversations_kept(host: Host, wanted: Spec, before: HostState, targets: Col
     """
     if before.agents is None or not before.agents.conversations:
         return []
+    # A run that starts nothing pays for none of it.
+    from miyabi.conversation_search import same_conversation  # noqa: PLC0415
+
     seen, kinds = observe(host, wanted), _kinds(host)
     said = []
     for session in wanted.sessions:
@@ -86,7 +81,13 @@ def conversations_found(host: Host, wanted: Spec, seen: HostState) -> dict[str, 
 
     The host is asked once more, and only when there is something to be told by that: what leaves a doubt is left out.
     """
-    kinds = _kinds(host) if seen.agents is not None else {}
+    if seen.agents is None or all(pane.conversation for pane in seen.agents.panes):
+        return {}
+    # Only who has an agent without a conversation pays for it.
+    from facts.agent_origins import origins_section  # noqa: PLC0415
+    from miyabi.conversation_search import find_conversations, nameless_agents, of_kind  # noqa: PLC0415
+
+    kinds = _kinds(host)
     asking = {each.kind.name for each in nameless_agents(wanted, seen, kinds) if each.may_be_known}
     asked = {process.pid for name in asking for process in of_kind(seen.processes or (), kinds[name])}
     origins: dict[int, Origin] | Unknown = {}

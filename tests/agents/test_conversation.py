@@ -304,6 +304,13 @@ def test_words_about_another_or_an_old_failure_end_nothing(lines: tuple[str, ...
     assert found.agent.session_id == ONE
 
 
+def test_a_conversation_that_is_kept_elsewhere_is_taken_up() -> None:
+    found = started(pane(), led(lines=(f"Error: Session ID {ONE} is already in use.",)))
+    assert found.agent is not None
+    assert (found.commands[-1].text, found.agent.begin) == (f"claude --resume {ONE}", None)
+    assert next(command[-1] for command in typed(found, "%0")) == f" claude --resume {ONE}"
+
+
 def test_the_host_chooses_when_the_agent_starts() -> None:
     words = pane_start(started(pane(), led()))
     script = words[words.index("-c", words.index("--")) + 1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
+import subprocess
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,9 @@ from miyabi.spec_cache import cached_spec
 from operations.conversations import conversations_found, register
 from tests.agents.player import Agents, install
 from tests.fleet import processes
+from tests.fleet.control import REPOSITORY
 from tests.fleet.machine import Machine
+from tests.fleet.programs import required
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import kill, named_panes, operate
@@ -317,3 +321,40 @@ def test_an_agent_starts_where_nothing_can_be_registered(
     assert fleet.started("kaede", 1)["words"][0] == "--session-id"
     assert named_panes(tmux_server)["kaede"]
     assert run.climb.left is None
+
+
+def _run_beside(fleet: Fleet, inventory: Path) -> subprocess.Popen[bytes]:
+    """A run of the real command that goes on beside the test."""
+    return subprocess.Popen(
+        [required("pyinfra"), str(inventory), "deploys/recover.py", "-y"],
+        cwd=REPOSITORY,
+        env=fleet.machine.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_controller_that_is_killed_loses_no_conversation(fleet: Fleet) -> None:
+    led = {name: fleet.session(name) for name in NAMES}
+    inventory = fleet.machine.root / "fleet.py"
+    inventory.write_text(f"fleet = [('@local', {{'spec': {str(fleet.spec)!r}}})]\n")
+    moments = random.Random(6)  # noqa: S311 - only to be the same in every run
+    for fault in (_kill_both_agents, _kill_window, _kill_server):
+        fault(fleet)
+        run = _run_beside(fleet, inventory)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(moments.uniform(0.6, 1.6))
+        run.kill()
+        run.wait()
+        repaired = fleet.run()
+        assert not repaired.failed, repaired.climb
+        for name in NAMES:
+            wait_until(lambda: set(NAMES) <= named_panes(fleet.tmux).keys(), what="the agents")
+            start = fleet.agents.starts(name)[-1]
+            assert (start["session"], start["resumed"]) == (led[name], True)
+            assert start["turns"] == fleet.agents.events(name, "turn")[-1]["turns"]
+        assert {name: words[2] for name, words in fleet.registered().items()} == {f"{n}.session": led[n] for n in NAMES}
+    assert_nothing_to_do(fleet)
