@@ -43,7 +43,7 @@ _WELL = frozenset({"attached", "detached"})
 
 @dataclass(frozen=True, slots=True)
 class _Fleet:
-    """The hosts that have a spec, and which others may belong to the fleet all the same."""
+    """The hosts that have a spec, and whose windows stay though none is wanted: of which nobody knows enough."""
 
     hosts: tuple[tuple[str, Mapping[str, object], Spec], ...]
     kept: Callable[[str], bool]
@@ -212,12 +212,13 @@ def _of_file(file: Path) -> _Fleet:
     from miyabi.spec_file import resolve_spec  # noqa: PLC0415
 
     found = []
-    for host, data in hosts_of(_run(file)).items():
+    named = hosts_of(_run(file))
+    for host, data in named.items():
         if "spec" in data:
             path = resolve_spec(str(data["spec"]), Path("inventory") / "specs")
             base = str(path.resolve().parent) if host.startswith("@local") else "~"
             found.append((host, data, cached_spec(path, base)))
-    return _Fleet(tuple(found), lambda _: True)
+    return _Fleet(tuple(found), lambda host: host not in named)
 
 
 def _run(file: Path) -> dict[str, object]:
