@@ -112,6 +112,7 @@ def bring(trouble: Trouble, _: Sandbox, host: SandboxHost) -> str:
         raise SandboxError(f"agent {agent} does not run on {host.name}: recover the sandbox, then break it")
     if not _is_playing(trouble, host, pid) or trouble.until is not None:
         until = {"until": time.time() + trouble.until} if trouble.until is not None else {}
+        _wake(pid)
         _steer(host, pid, {"play": trouble.play, **trouble.told, **until})
     return f"agent {agent} (pid {pid}) {trouble.words}"
 
@@ -122,12 +123,16 @@ def relieve(trouble: Trouble, _: Sandbox, host: SandboxHost) -> str:
     pid = process_of(host, agent)
     if pid is None:
         return f"agent {agent} does not run"
-    if trouble.play == "hang":
-        for each in {pid, *below(pid)}:
-            os.kill(each, signal.SIGCONT)
+    _wake(pid)
     _steer(host, pid, {"play": "working"})
     _files(host, pid).unlink(missing_ok=True)
     return f"agent {agent} goes on"
+
+
+def _wake(pid: int) -> None:
+    """Let one that hangs or is stopped listen again; to any other it is nothing."""
+    for each in {pid, *below(pid)}:
+        os.kill(each, signal.SIGCONT)
 
 
 def _steer(host: SandboxHost, pid: int, told: dict[str, Any]) -> None:

@@ -35,8 +35,7 @@ class Control:
     def news(self) -> dict[str, Any] | None:
         """What is to be played, when that was written since the last look; None when nothing was."""
         try:
-            status = self.path.stat()
-            sign = (status.st_ino, status.st_mtime_ns, status.st_size)
+            sign = self._sign()
             if sign == self._seen:
                 return None
             told = json.loads(self.path.read_text(encoding="utf-8"))
@@ -45,14 +44,22 @@ class Control:
         self._seen = sign
         return told if isinstance(told, dict) and isinstance(told.get("play"), str) else None
 
+    def _sign(self) -> tuple[int, int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
     def forget(self) -> None:
-        """Remove the file: what it said is over."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file: what it said is over; what was written since is not."""
+        if self._sign() == self._seen:
+            self.path.unlink(missing_ok=True)
 
     def again(self, told: dict[str, Any]) -> None:
         """Count a play that ends the agent: the file is gone after as many ``times`` as it says."""
         left = int(told.get("times", 1)) - 1
-        if left < 1:
+        if left < 1 or self._sign() != self._seen:
             self.forget()
             return
         aside = self.path.with_suffix(".new")

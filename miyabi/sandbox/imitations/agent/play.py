@@ -133,7 +133,9 @@ class Agent:
     # What is seen.
 
     def draw(self) -> None:
-        """Draw what does not scroll away."""
+        """Draw what does not scroll away; one that hangs draws nothing."""
+        if self.child:
+            return
         asked = scenes.question(self.kind, self.told, str(Path.cwd()))
         live = []
         if self.is_busy():
