@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pyinfra import host, logger
 
+from facts.agents import agent_panes
 from facts.host import host_sections
 from facts.observation import expect
 from facts.upkeep import upkeep_sections
@@ -42,16 +43,32 @@ def expect_everything(wanted: Spec) -> None:
         from facts.tasks import register_section  # noqa: PLC0415
 
         expect(host, [register_section(wanted)])
+    if wanted.workspaces.repositories:
+        from facts.workspaces import worktrees_section  # noqa: PLC0415 - as above
+        from miyabi.workspaces import own_folders  # noqa: PLC0415
+
+        expect(host, [worktrees_section(own_folders(wanted), wanted.workspaces.repositories)])
     expect_upkeep(wanted)
 
 
 def give_tasks(wanted: Spec) -> None:
     """Have the current host's agents do its tasks; the levels come before, as they bring back the agents."""
-    if wanted.tasks or wanted.workspaces.repositories:
+    if wanted.tasks:
         from operations import tasks  # noqa: PLC0415 - as above
 
-        if wanted.tasks:
-            tasks.assigned(name="Tasks", _ignore_errors=True)
+        tasks.assigned(name="Tasks", _ignore_errors=True)
+    if wanted.workspaces.repositories:
+        from miyabi.workspaces import own_folders  # noqa: PLC0415 - as above
+        from operations import workspaces  # noqa: PLC0415
+
+        workspaces.tidied(
+            name="Workspaces",
+            repositories=wanted.workspaces.repositories,
+            own=own_folders(wanted),
+            orphans=wanted.workspaces.orphans,
+            older_than=wanted.workspaces.older_than,
+            _ignore_errors=True,
+        )
 
 
 def keep(wanted: Spec, scope: str = "auto") -> None:
@@ -64,6 +81,19 @@ def keep(wanted: Spec, scope: str = "auto") -> None:
     for part, names in _PARTS.items():
         if scope in names:
             part(wanted)
+
+
+def attend(wanted: Spec) -> None:
+    """Give the current host's agents what they need beside a restart, and their tasks."""
+    if any(agent_panes(wanted)):
+        # Only a fleet with agents pays for it.
+        from operations import agents
+
+        agents.attended(name="Agents", _ignore_errors=True)
+    if wanted.tasks:
+        from operations import tasks
+
+        tasks.assigned(name="Tasks", _ignore_errors=True)
 
 
 def check_services(wanted: Spec) -> None:

@@ -48,6 +48,8 @@ _OFF = (
     "submodule.recurse=false",
 )
 
+_OPTIONS = " ".join(f"-c {shlex.quote(each)}" for each in _OFF)
+
 # asked ARGUMENTS...: git with all of that, in the folder where the shell is. quiet: the same, without its complaints.
 # unfiltered: makes FILTERS of what the repository says of filters, which `status` would run; it fails for a name that
 # cannot be switched off.
@@ -55,8 +57,10 @@ GIT = f"""{_ALONE}
 command -v git >/dev/null 2>&1 || {{ echo 'git is not on this host: install it'; exit 127; }}
 asked() {{
   if [ "${{filters:-0}}" -gt 0 ]; then
-    bounded {GIT_TIMEOUT} sh -c "$WITHOUT" git "$@"
-  else bounded {GIT_TIMEOUT} git --no-pager {" ".join(f"-c {shlex.quote(each)}" for each in _OFF)} "$@"; fi
+    bounded "${{GIT_SECONDS:-{GIT_TIMEOUT}}}" sh -c "$WITHOUT" git "$@"
+  else bounded "${{GIT_SECONDS:-{GIT_TIMEOUT}}}" git --no-pager {
+    " ".join(f"-c {shlex.quote(each)}" for each in _OFF)
+} "$@"; fi
 }}
 quiet() {{ asked "$@" 2>/dev/null; }}
 unfiltered() {{
@@ -71,7 +75,7 @@ WITHOUT={
 $FILTERS
 END
 exec git --no-pager '''
-        + " ".join(f"-c {shlex.quote(each)}" for each in _OFF)
+        + _OPTIONS
         + ' "$@"'
     )
 }; export WITHOUT

@@ -5,8 +5,22 @@ from __future__ import annotations
 # The EC2 instance that a host is.
 INSTANCE = "instance"
 
-_ALONE = frozenset({"sshd", "disk", "memory", "processes", "clock", "wake lock", "notification", "cockpit", INSTANCE})
-_NAMED = ("agent ", "server ", "log ", "temp ", "config ", "integration ", "network ")
+_ALONE = frozenset(
+    {
+        "sshd",
+        "disk",
+        "memory",
+        "processes",
+        "clock",
+        "wake lock",
+        "notification",
+        "cockpit",
+        "tasks",
+        "workspaces",
+        INSTANCE,
+    }
+)
+_NAMED = ("agent ", "task ", "server ", "log ", "temp ", "config ", "integration ", "network ")
 
 
 def is_subject(target: str) -> bool:

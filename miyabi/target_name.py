@@ -79,6 +79,9 @@ def subjects(wanted: Spec) -> Iterator[str]:
     yield from (f"integration {each.name}" for each in wanted.integrations)
     if wanted.termux.wake_lock:
         yield "wake lock"
+    yield from (f"task {each.id}" for each in wanted.tasks)
+    if wanted.workspaces.repositories:
+        yield "workspaces"
 
 
 def name_target(text: str, known: Known) -> TargetName:
