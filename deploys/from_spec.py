@@ -84,16 +84,12 @@ def keep(wanted: Spec, scope: str = "auto") -> None:
 
 
 def attend(wanted: Spec) -> None:
-    """Give the current host's agents what they need beside a restart, and their tasks."""
+    """Give the current host's agents what they need beside a restart."""
     if any(agent_panes(wanted)):
         # Only a fleet with agents pays for it.
-        from operations import agents
+        from operations import agents  # noqa: PLC0415
 
         agents.attended(name="Agents", _ignore_errors=True)
-    if wanted.tasks:
-        from operations import tasks
-
-        tasks.assigned(name="Tasks", _ignore_errors=True)
 
 
 def check_services(wanted: Spec) -> None:

@@ -9,6 +9,7 @@ from pyinfra import host
 from deploys.from_spec import (
     WITH_FLEET,
     WITH_SERVICES,
+    attend,
     check_services,
     expect_everything,
     expect_upkeep,
@@ -45,6 +46,7 @@ def climb() -> None:
             recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
         if last >= Level.L3:
             recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)
+        attend(wanted)
         give_tasks(wanted)
     if scope in WITH_SERVICES:
         check_services(wanted)

@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from facts.probe import COMMAND_TIMEOUT
 from miyabi.shell import HostText, pattern, quoted
 from miyabi.tmux_command import MESSAGE_LIMIT
-from miyabi.tmux_listing import PANE_NAME_OPTION, encoded, encoded_text
-
-# "DIGEST SINCE PID" of the screen that a look saw, and what the agent in it was last nudged for.
-SCREEN_OPTION = "@miyabi_screen"
-NUDGED_OPTION = "@miyabi_nudged"
+from miyabi.tmux_listing import NUDGED_OPTION, PANE_NAME_OPTION, SCREEN_OPTION, encoded, encoded_text
 
 # How many lines above its screen a pane tells, how many it tells at most, and how many bytes of each.
 _HISTORY = 40
@@ -68,12 +64,14 @@ class Asked:
     + name: the spec's name of its pane
     + register: the name of its file in the register of conversations
     + folder: where the spec has it start; None is wherever tmux does
+    + kind: of agent; "" is that nobody knows
     + transcripts, candidates: its kind's patterns; "" is none
     """
 
     name: str
     register: str
     folder: str | None = None
+    kind: str = ""
     transcripts: str = ""
     candidates: str = ""
 
@@ -164,22 +162,28 @@ if [ "$#" -ne 0 ]; then mark "$@"; fi"""
 
 
 def _registered(agents: Sequence[Asked], register: str) -> str:
-    entries = " ".join(shlex.quote(f"{n}:{each.register}") for n, each in enumerate(agents))
+    entries = " ".join(shlex.quote(f"{n}:{each.kind}:{each.register}") for n, each in enumerate(agents))
+    # An entry that is not one line, or is of another kind of agent, leads to no transcript.
     return rf"""register={register}
 printf '%s next\n' "$nonce" >next
 order=; set --
 for entry in {entries}; do
-  file=$register/${{entry#*:}}; [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ] || continue
-  order="$order ${{entry%%:*}}"; set -- "$@" "$file" next
+  file=$register/${{entry##*:}}; [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ] || continue
+  n=${{entry%%:*}}; kind=${{entry#*:}}; eval "kind_$n=\${{kind%:*}}"
+  order="$order $n"; set -- "$@" "$file" next
 done
 : >entries; [ "$#" -eq 0 ] || head -c {_ENTRY} "$@" >entries 2>/dev/null
 printf '%s register%s\n' "$nonce" "$order" >>answer
-set -- $order
+set -- $order; lines=0
 while IFS= read -r said || [ -n "$said" ]; do
   printf '%s\n' "$said" >>answer
-  case $said in "$nonce next") shift; continue;; '1 '*' '*' '*) ;; *) continue;; esac
-  said=${{said#* }}; said=${{said#* }}; said=${{said%% *}}
-  case $said in ''|*[!A-Za-z0-9_.-]*) ;; *) eval "session_$1=\$said";; esac
+  case $said in "$nonce next") shift; lines=0; continue;; ''|'==> '*' <==') continue;; esac
+  eval "kind=\$kind_$1; session_$1="; lines=$((lines + 1))
+  rest=${{said#* }}; kind=${{kind:-"${{rest%% *}}"}}
+  case $lines,$said in "1,1 $kind "*' '*) ;; *) continue;; esac
+  rest=${{rest#* }}; said=${{rest%% *}}; rest=${{rest#* }}
+  [ "${{#said}}" -le 128 ] && [ "${{#rest}}" -le 15 ] || continue
+  case $said,$rest in ,*|*,|[!A-Za-z0-9]*|*[!A-Za-z0-9_.-]*,*|*,*[!0-9]*) ;; *) eval "session_$1=\$said";; esac
 done <entries"""
 
 

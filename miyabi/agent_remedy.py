@@ -51,8 +51,9 @@ class AgentCase:
     @property
     def is_trustable(self) -> bool:
         """Whether its question about trust can be answered; a question is a menu, and was looked at twice."""
-        known = self.kind is not None and bool(self.kind.trust)
-        return known and self.judged.confirmed and self.judged.confidence >= SURE and not self.was_typed
+        return (
+            bool(self.judged.keys) and self.judged.confirmed and self.judged.confidence >= SURE and not self.was_typed
+        )
 
     @property
     def mark(self) -> str:
@@ -136,10 +137,8 @@ def _parked(case: AgentCase) -> AgentRemedy:
 
 
 def _pressed(case: AgentCase) -> AgentRemedy:
-    keys = case.kind.trust if case.kind else ()
-    return AgentRemedy(
-        "press", "it asks whether its folder is to be trusted, which its spec allows", keys=keys, mark=case.mark
-    )
+    words = "it asks whether its folder is to be trusted, which its spec allows"
+    return AgentRemedy("press", words, keys=case.judged.keys, mark=case.mark)
 
 
 def _always(_: AgentCase) -> bool:

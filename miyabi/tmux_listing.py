@@ -21,6 +21,9 @@ OLDEST = "3.2a"
 SESSION_NAME_OPTION = "@miyabi_session"
 WINDOW_NAME_OPTION = "@miyabi_window"
 PANE_NAME_OPTION = "@miyabi_pane"
+# "DIGEST SINCE PID" of the screen of an agent that a look saw, and what something was last typed into it for.
+SCREEN_OPTION = "@miyabi_screen"
+NUDGED_OPTION = "@miyabi_nudged"
 # What tmux.layout has applied: the layout's name and the layout string that came of it.
 LAYOUT_OPTION = "@miyabi_layout"
 

@@ -157,12 +157,15 @@ def _of_upkeep(host: Host, known: dict[str, TargetHistory]) -> Iterator[Verdict]
             tries = len(tries_in_incident(host, known[finding.subject]))
             told = Circumstances(kind="repaired", first_try=tries <= 1)
         cause = cause_of(finding.subject, finding.reason)
-        yield _verdict(host, finding.subject, told, finding.reason, cause=cause, held=held)
+        verdict = _verdict(host, finding.subject, told, finding.reason, cause=cause, held=held)
+        yield replace(verdict, evidence="\n".join(finding.lines)) if finding.lines else verdict
 
 
 def _circumstances(finding: Finding, held: Decision | None, history: TargetHistory) -> Circumstances:
     if finding.verdict == "repaired":
         return Circumstances(kind="repaired")
+    if finding.told:
+        return Circumstances(kind=finding.told, seconds=finding.seconds)
     if held is not None:
         return Circumstances(kind="held", rule=held.rule, looks=_looks(history))
     if finding.subject in _MEASURED:
