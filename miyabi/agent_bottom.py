@@ -121,7 +121,7 @@ def _close(lines: list[str], at: int, most: int) -> bool:
 
 def _newer(line: str) -> bool:
     """Whether a line below a question says that it is over: the agent works, or speaks again."""
-    return bool(SPINNER.match(line) or BULLET.match(line)) or "to interrupt" in line
+    return SPINNER.match(line) is not None or BULLET.match(line) is not None
 
 
 def _above(line: str) -> bool:

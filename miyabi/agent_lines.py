@@ -13,7 +13,21 @@ from functools import cache
 from typing import Literal
 
 from miyabi.agent_bottom import bottom_of
-from miyabi.agent_marks import BULLET, CALL, FENCE, FRAME, LONGEST, OUTPUT, PROMPT, QUOTE, SHELL, SPINNER, SPOKEN, clean
+from miyabi.agent_marks import (
+    BULLET,
+    CALL,
+    CLOCK,
+    FENCE,
+    FRAME,
+    LONGEST,
+    OUTPUT,
+    PROMPT,
+    QUOTE,
+    SHELL,
+    SPINNER,
+    SPOKEN,
+    clean,
+)
 
 # own: a line of its own, such as a spinner or a banner. said: the agent speaks. notice: marked as a tool's output, but
 # no tool is above it. status: below the input line. The others never count: a tool and what it printed, what a human
@@ -102,7 +116,7 @@ def body_of(lines: Iterable[str]) -> list[str]:
     while shown and not shown[-1].strip():
         shown.pop()
     body = shown[: bottom_of(shown, None).start]
-    turning = [at for at in range(max(len(body) - LATEST, 0), len(body)) if _turns(body[at])]
+    turning = [at for at in range(max(len(body) - LATEST, 0), len(body)) if _works(body[at])]
     return body[: turning[-1]] if turning else body
 
 
@@ -137,6 +151,10 @@ def _fenced(lines: list[str]) -> set[int]:
 def _turns(line: str) -> bool:
     """Whether a line is a spinner, or what a spinner leaves when it has ended."""
     return bool(SPINNER.match(line)) and ("…" in line or "..." in line or " for " in line)
+
+
+def _works(line: str) -> bool:
+    return _turns(line) or CLOCK.match(line) is not None
 
 
 class _Reader:
@@ -207,7 +225,7 @@ class _Reader:
         if bullet not in SPOKEN:
             self._block = "own"
             return "own", True
-        is_tool = bool(CALL.match(line.lstrip())) or (bool(OUTPUT.match(following)) and "to interrupt" not in line)
+        is_tool = bool(CALL.match(line.lstrip()) or OUTPUT.match(following)) and not CLOCK.match(line.lstrip())
         self._block = "tool" if is_tool else "said"
         return self._block, True
 

@@ -21,6 +21,7 @@ _TRIVIAL = re.compile(
 )
 _STAMPED = re.compile(r"\s*\W?(?:\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}:\d{2}|[A-Z][a-z]{2} {1,2}\d{1,2} \d{2}:)")
 _NUMBER = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{7,40}\b|\d+(?:[.,:]\d+)*")
+_WORD = re.compile(r"[^\W_]+|#")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -47,8 +48,8 @@ def _told(line: str) -> str:
     """What a line says, whatever the numbers and times in it; "" when it says nothing."""
     if _TRIVIAL.match(line) or _STAMPED.match(line):
         return ""
-    text = _NUMBER.sub("#", line.strip().lower())
-    return " ".join(text.split()) if len(_LETTERS.findall(text)) >= 4 else ""
+    text = _NUMBER.sub("#", line.lower())
+    return " ".join(_WORD.findall(text)) if len(_LETTERS.findall(text)) >= 4 else ""
 
 
 def _repeats(keys: Sequence[str], end: int, size: int) -> bool:

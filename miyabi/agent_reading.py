@@ -116,7 +116,7 @@ def _row_hits(kind: AgentKind, rows: list[Row], place: int) -> list[_Hit]:
     row = rows[place]
     if row.role not in {"own", "said", "notice", "status", "frame"}:
         return []
-    if (row.role == "own" and not row.first) or (row.role == "said" and row.text == row.bare):
+    if row.role in {"own", "said"} and not row.first:
         return []
     found = []
     texts = _texts(rows, place)
@@ -170,7 +170,7 @@ def _from_hits(screen: Screen, hits: list[_Hit], shown_at: float, offset: int) -
     spoken = [
         place
         for place, row in enumerate(screen.rows)
-        if row.role == "tool" or (row.role == "said" and row.text != row.bare and not _at(hits, place))
+        if row.role == "tool" or (row.role == "said" and row.first and not _at(hits, place))
     ]
     asked = [place for place, row in enumerate(screen.rows) if row.role == "asked" and _leads_on(row)]
     acted, turned = max(spoken, default=-1), max([*spoken, *asked], default=-1)

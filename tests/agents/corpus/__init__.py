@@ -124,7 +124,7 @@ def wrapped(line: str, width: int) -> list[str]:
     if line.startswith("│"):
         return [line[: width - 1] + "│"]
     plain = line.lstrip(" ")
-    marked = re.match(r"[⏺●•■⚠⎿└❯›>✻✶✽✢✳·]\s+|\d\.\s", plain)
+    marked = re.match(r"[⏺●•◦■⚠⎿└❯›>✻✶✽✢✳·]\s+|\d\.\s", plain)
     indent = " " * (len(line) - len(plain) + (len(marked[0]) if marked else 0))
     rows = []
     while len(line) > width:
