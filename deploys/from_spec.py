@@ -54,7 +54,7 @@ def expect_everything(wanted: Spec) -> None:
 def give_tasks(wanted: Spec) -> None:
     """Have the current host's agents do its tasks; the levels come before, as they bring back the agents."""
     if wanted.tasks:
-        from operations import tasks  # noqa: PLC0415 - as above
+        from operations import tasks  # noqa: PLC0415 - only a fleet with tasks pays for it
 
         tasks.assigned(name="Tasks", _ignore_errors=True)
     if wanted.workspaces.repositories:
