@@ -44,6 +44,7 @@ _COMMANDS: dict[str, str] = {
     "resume": "miyabi.cli_pause",
     "ec2": "miyabi.cli_ec2",
     "cockpit": "miyabi.cli_cockpit",
+    "tasks": "miyabi.cli_tasks",
 }
 
 
