@@ -28,11 +28,14 @@ from miyabi.errors import MiyabiError, ParseError
 _MOST = 64_000_000
 
 
-def agents_section(wanted: spec.Spec, kinds: Mapping[str, AgentKind], *, marks: bool) -> Section[agent_state.Agents]:
+def agents_section(
+    wanted: spec.Spec, kinds: Mapping[str, AgentKind], *, marks: bool, registered: bool = True
+) -> Section[agent_state.Agents]:
     """The section that looks at every pane of the spec that has an agent.
 
     + kinds: what is known of kinds of agents, by name
     + marks: whether the panes are marked with what was seen, so that the next look can tell since when it is so
+    + registered: whether what is registered counts; without it each agent's candidates are told
 
     What looks like a secret is masked.
     """
@@ -42,11 +45,12 @@ def agents_section(wanted: spec.Spec, kinds: Mapping[str, AgentKind], *, marks: 
     asked = []
     for pane in agent_panes(wanted):
         kind = kind_of(pane, kinds)
-        patterns = (kind.transcripts, kind.candidates) if kind else ("", "")
-        asked.append(Asked(pane.name, f"{file_name(pane.name)}.session", pane.start_directory, *patterns))
+        known = (kind.name, kind.transcripts, kind.candidates) if kind else ("", "", "")
+        register = f"{file_name(pane.name)}.session" if registered else "-"
+        asked.append(Asked(pane.name, register, pane.start_directory, *known))
     script = agents_script(asked, REGISTER, wanted.tmux.socket_name, marks=marks)
     parse = partial(_parse, [each.name for each in asked], [each.transcripts for each in asked])
-    return Section("agents", script, parse)
+    return Section("agents" if registered else "agents_unregistered", script, parse)
 
 
 def agent_panes(wanted: spec.Spec) -> Iterator[spec.Pane]:
@@ -62,11 +66,15 @@ def _parse(names: Sequence[str], transcripts: Sequence[str], lines: list[str]) -
     if not lines:
         raise ParseError("nothing was told of the agents")
     packing, *body = lines
+    unpacking = zlib.decompressobj(31)
     try:
-        packed = b64decode("".join(body), validate=True)
-        text = zlib.decompressobj(31).decompress(packed, _MOST) if packing == "gzip" else packed
+        text = b64decode("".join(body), validate=True)
+        if packing == "gzip":
+            text = unpacking.decompress(text, _MOST)
     except (binascii.Error, zlib.error) as error:
         raise ParseError(f"what it tells of the agents is cut off: {error}") from error
+    if packing == "gzip" and not unpacking.eof:
+        raise ParseError("what it tells of the agents is cut off")
     return parse_agents(text.decode(errors="replace"), names, transcripts)
 
 

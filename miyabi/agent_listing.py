@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 from miyabi.agent_state import AgentPane, Agents, Conversation, TranscriptFile
 from miyabi.conversation import read_conversation
 from miyabi.errors import ParseError
-from miyabi.masking import masked, plain
+from miyabi.masking import MASK, masked, plain
 from miyabi.tmux_listing import is_absent
 
 _ZONE = re.compile(r"([+-])(\d\d)(\d\d)")
@@ -58,7 +59,7 @@ def parse_agents(text: str, names: Sequence[str], transcripts: Sequence[str]) ->
                 nudged_for=nudged_for,
                 conversation=conversations.get(number),
                 transcript=transcript_of.get(number),
-                candidates=() if number in conversations else candidates_of.get(number, ()),
+                candidates=candidates_of.get(number, ()),
             )
             panes.append(pane)
     registered = {names[number]: each for number, each in conversations.items()}
@@ -203,24 +204,27 @@ def _shown(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _document(line: str) -> str:
-    """A line of a transcript without secrets, still the JSON that it was."""
-    hidden = masked(line)
-    if hidden == line:
+    """A line of a transcript without secrets, and still the JSON that it was."""
+    if masked(line) == line:
         return line
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return hidden
-    return json.dumps(_hidden(document), ensure_ascii=False)
+    with suppress(ValueError, RecursionError):
+        line = json.dumps(_hidden(json.loads(line)), ensure_ascii=False)
+    hidden = masked(line)
+    # Whatever is left is hidden, even at the price of a line that no program can read any more.
+    return line if hidden == line.replace(f'"{MASK}"', MASK) else hidden
 
 
-def _hidden(value: Any) -> Any:
+def _hidden(value: Any, name: str = "") -> Any:
+    """What a document holds, without secrets.
+
+    + name: under which it is there: one such as ``token`` makes its value a secret
+    """
     if isinstance(value, str):
-        return masked(value)
+        return MASK if name and masked(f"{name}: x") != f"{name}: x" else masked(value)
     if isinstance(value, list):
-        return [_hidden(each) for each in value]
+        return [_hidden(each, name) for each in value]
     if isinstance(value, dict):
-        return {name: _hidden(each) for name, each in value.items()}
+        return {key: _hidden(each, key) for key, each in value.items()}
     return value
 
 

@@ -69,7 +69,7 @@ class AgentPane(Observed):
     + pane_id: tmux's ``%N``
     + name: the spec's name for it
     + lines: its last lines, wrapped ones joined, without escape sequences, trailing blanks and secrets; empty ones stay
-    + digest: of the visible screen: the same for the same screen
+    + digest: of the screen and the lines just above it: the same for the same screen
     + same_since: since when the screen is the same, in seconds since the epoch on the host: at an earlier look it was
       the same already; None when it is not, or nobody has looked before
     + nudged_for: what it was last nudged for, as the mark on the pane says; "" when it was not
