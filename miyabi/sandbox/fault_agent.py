@@ -43,7 +43,7 @@ PROMPT = Trouble("permission", "asks whether it may run a command", _agents("tsu
 TRUST = Trouble("trust", "asks whether it may trust its folder", _agents("sakura"))
 LOGIN = Trouble("login", "is logged out of its service", _agents("ayame", "worker-1"))
 LIMIT = Trouble("limited", "has reached its usage limit, for an hour", _agents("hinata"), until=3600)
-LIMIT_OVER = Trouble("limited", "stands at a usage limit that is over", _agents("hinata"), until=-120)
+LIMIT_OVER = Trouble("limited", "stands at a usage limit that is over", _agents("hinata"), {"how": "over"}, until=-120)
 OVERLOAD = Trouble("overloaded", "was refused by its service", _agents("sakura"), {"how": "final"})
 CONTEXT = Trouble("context-full", "has no room left in its context", _agents("tsubaki"))
 LOOP = Trouble("looping", "does the same again and again", _agents("hinata"))
@@ -141,6 +141,12 @@ def _steer(host: SandboxHost, pid: int, told: dict[str, Any]) -> None:
     aside = path.with_suffix(".new")
     aside.write_text(json.dumps(told), encoding="utf-8")
     aside.replace(path)
-    wait_for(lambda: not alive(pid) or len(_plays(host, pid)) > before, 10, f"{host.name}: {path.stem} does not listen")
+    wanted = (told["play"], told.get("how", ""))
+
+    def is_played() -> bool:
+        plays = _plays(host, pid)
+        return len(plays) > before and (plays[-1]["play"], plays[-1]["how"]) == wanted
+
+    wait_for(lambda: not alive(pid) or is_played(), 10, f"{host.name}: agent {path.stem} does not listen")
     if told["play"] in _ENDS:
-        wait_for(lambda: not alive(pid), 10, f"{host.name}: {path.stem} does not end")
+        wait_for(lambda: not alive(pid), 10, f"{host.name}: agent {path.stem} does not end")

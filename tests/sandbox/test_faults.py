@@ -92,7 +92,7 @@ def test_a_host_that_is_away_is_told_apart_from_a_slow_one(reachable: Sandbox) -
 def test_mistakes_are_told_in_a_line(sandbox: Sandbox) -> None:
     folder = ("--folder", str(sandbox.folder))
     for words, said in (
-        (("break", "nothing"), "nothing: no such fault; there are agent-kill, pane, "),
+        (("break", "nothing"), "nothing: no such fault; there are agent-kill, agent-crash, "),
         (("break", "pane", "ec2"), "ec2: the sandbox has no such host; there are pixel, mugen, macbook"),
         (("break", "temp", "macbook"), "temp is not to be had on macbook"),
         (("mend", "pane"), "pane: a recovery mends that: pyinfra "),
