@@ -193,6 +193,11 @@ TABLE: tuple[_Row, ...] = (
     ),
     ("context-full", _always, _tells("its context is full", "agent-stuck")),
     ("looping", _always, _tells("it says the same again and again", "agent-stuck")),
+    (
+        "exited",
+        lambda case: case.judged.cause == "resume-refused",
+        _tells("its conversation runs in the background of its host: attach to it there, or end it", "agent-stuck"),
+    ),
     ("stalled", lambda case: case.is_sure, _stalled),
     ("stalled", _always, _tells("it seems to do nothing any more", "agent-stuck")),
 )

@@ -101,11 +101,17 @@ def nameless_agents(wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKin
 
 
 def find_conversations(
-    wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKind], origins: Mapping[int, Origin]
+    wanted: Spec,
+    seen: state.Host,
+    kinds: Mapping[str, AgentKind],
+    origins: Mapping[int, Origin],
+    *,
+    by_command: bool = True,
 ) -> dict[str, Conversation]:
     """The conversations that agents lead which nobody has registered, by the spec's name of the pane.
 
     + origins: of the processes of the agents' kinds, by pid: any of them may have written in an agent's folder
+    + by_command: whether a command line is believed; one that was told to take a conversation up may lead another
 
     Only what leaves no doubt is in it. Of several agents in one folder none is known by the folder's files.
     """
@@ -116,9 +122,8 @@ def find_conversations(
     processes = {each.pid: each for each in seen.processes or ()}
     found: dict[str, tuple[str, str]] = {}
     for each in unregistered:
-        session_id = (
-            _told_by_command(each, processes) or _told_by_files(each, origins) or _told_by_folder(each, seen, origins)
-        )
+        told = _told_by_command(each, processes) if by_command else None
+        session_id = told or _told_by_files(each, origins) or _told_by_folder(each, seen, origins)
         if session_id is not None:
             found[each.pane.name] = (session_id, each.kind.name)
     taken = Counter(conversation.session_id for conversation in agents.conversations.values())

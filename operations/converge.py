@@ -27,7 +27,7 @@ from miyabi.spec import Spec, TmuxServer
 from miyabi.stalled import GOES_ON
 from miyabi.tmux_command import client_calls, unchanged
 from operations.agent_look import ending_stalled, looked_agents, stalled_drifts
-from operations.conversations import conversations_kept, conversing
+from operations.conversations import conversations_kept, conversing, led_elsewhere
 from operations.level_gate import pass_gate, used_up
 from operations.memory import now
 from operations.record import note_step
@@ -64,6 +64,8 @@ def look(
     matches = match_sessions(started, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     found = find_drift(matches, seen)
     if any(agent_panes(wanted)):
+        elsewhere = led_elsewhere(host, wanted, seen)
+        found = tuple(drift for drift in found if drift.target.pane not in elsewhere)
         found = (*found, *stalled_drifts(looked_agents(host, matches, seen), found))
     drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
     climb.unknown = None

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
+import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyinfra import host
-from pyinfra.api import operation
-from pyinfra.api.command import PyinfraCommand
 
-from facts.host import observe
-from miyabi.spec_cache import cached_spec
-from operations.conversations import conversations_found, register
 from tests.agents.player import Agents, install
 from tests.fleet import processes
 from tests.fleet.control import REPOSITORY
@@ -27,7 +24,7 @@ from tests.fleet.machine import Machine
 from tests.fleet.programs import required
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
-from tests.recovery.operating import kill, named_panes, operate
+from tests.recovery.operating import kill, named_panes
 from tests.recovery.playbook import EAGER, Run, recover, write_spec
 
 # Two of the same kind in one folder, and one that gives its ids itself.
@@ -103,6 +100,11 @@ def assert_nothing_to_do(fleet: Fleet) -> None:
     for _ in range(2):
         run = fleet.run()
         assert (run.failed, run.commands) == (False, [])
+
+
+@pytest.fixture(autouse=True)
+def _logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pyinfra")
 
 
 @pytest.fixture
@@ -231,59 +233,98 @@ def test_a_conversation_that_is_not_found_is_over_and_another_begins(
     assert_nothing_to_do(fleet)
 
 
+@pytest.mark.parametrize("command", ["claude", "codex"])
+def test_an_agent_that_goes_on_with_another_conversation_is_told_of(
+    machine: Machine, tmux_server: TmuxServer, caplog: pytest.LogCaptureFixture, command: str
+) -> None:
+    fleet = alone(machine, tmux_server, command)
+    assert not fleet.run().failed
+    led = fleet.started("kaede", 1)["session"]
+    wait_until(partial(fleet.agents.events, "kaede", "turn"), what="a turn")
+    assert not fleet.run().failed
+    kill(tmux_server, "kaede")
+    fleet.agents.steer("kaede", "working", fork=True)
+    # What was written within the same two seconds as the start would leave a doubt.
+    wait_until(lambda: time.time() - _changed(machine, led) > 3, what="an old transcript")
+    assert not fleet.run().failed
+    start = fleet.started("kaede", 2)
+    assert start["resumed"]
+    assert start["session"] != led
+    assert f"work:main.kaede leads another conversation than before, which was {led}" in caplog.text
+    assert {name: words[2] for name, words in fleet.registered().items()} == {
+        "kaede.session": start["session"],
+        "kaede.session.previous": led,
+    }
+    assert_nothing_to_do(fleet)
+
+
+def _changed(machine: Machine, session_id: str) -> float:
+    return next(each.stat().st_mtime for each in machine.home.rglob(f"*{session_id}.jsonl"))
+
+
+def test_a_conversation_that_runs_in_the_background_is_told_of_and_not_copied(
+    machine: Machine, tmux_server: TmuxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet = alone(machine, tmux_server)
+    assert not fleet.run().failed
+    led = fleet.started("kaede", 1)["session"]
+    wait_until(partial(fleet.agents.events, "kaede", "turn"), what="a turn")
+    registered = fleet.registered()
+    kill(tmux_server, "kaede")
+    # The program refuses it as the real one does.
+    program = machine.root / "agents" / "claude"
+    said = f"Session {led} is running as a background session ({led[:8]}). Run `claude attach {led[:8]}` to open it."
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(said)}\nexit 1\n")
+    starts = fleet.run()
+    assert not starts.failed
+    assert [step.level.name for step in starts.climb.steps] == ["L1"]
+    assert f"work:main.kaede: the conversation {led} runs in the background on the host" in caplog.text
+    assert_nothing_to_do(fleet)
+    assert fleet.registered() == registered
+
+
 def _is_gone(pid: int) -> bool:
     return not processes.alive(pid)
 
 
-def test_an_agent_in_a_humans_shell_takes_up_what_it_has_begun(machine: Machine, tmux_server: TmuxServer) -> None:
+def test_an_agent_in_a_humans_shell_takes_up_what_was_said(machine: Machine, tmux_server: TmuxServer) -> None:
     fleet = alone(machine, tmux_server)
     tmux_server.start("work")
     tmux_server.run("rename-window", "-t", "=work:0", "main")
+    fleet.agents.steer("pane-0", "idle")
     tmux_server.run("send-keys", "-t", "=work:main", "-l", "claude")
     tmux_server.run("send-keys", "-t", "=work:main", "Enter")
-    wait_until(lambda: fleet.agents.events("pane-0", "turn"), what="the human's own agent")
-    built = fleet.run()
-    assert not built.failed
+    fleet.started("pane-0", 1)
+    wait_until(lambda: not fleet.run().failed and "kaede" in named_panes(tmux_server), what="its adoption")
     assert named_panes(tmux_server)["kaede"][0] == "%0"
     assert fleet.registered() == {}
-    # A human ends it: its shell is left. Nobody knows which conversation it was, and the next one is known.
-    for times, flag in ((2, "--session-id"), (3, "--resume")):
+    # Its shell is left when it ends. Nothing was said yet: what begins then is known.
+    for times, flag in ((2, "--session-id"), (3, "--session-id"), (4, "--resume")):
         pid = fleet.agents.starts("pane-0")[-1]["pid"]
         fleet.agents.steer("pane-0", "crash", code=0)
         wait_until(partial(_is_gone, pid), what="the agent's end")
+        fleet.agents.steer("pane-0", "idle" if times < 3 else "working")
         tmux_server.run("send-keys", "-t", "%0", "clear", "Enter")
         wait_until(lambda: "Claude" not in tmux_server.run("capture-pane", "-p", "-t", "%0"))
-        run = fleet.run()
-        assert not run.failed
+        assert not fleet.run().failed
         start = fleet.started("pane-0", times)
-        assert start["words"][-2] == flag
+        assert start["words"] == [flag, start["session"]]
         assert [words[2] for words in fleet.registered().values()] == [start["session"]]
-        assert start["words"][-1] == start["session"]
         assert named_panes(tmux_server)["kaede"][0] == "%0"
-        wait_until(lambda: len(fleet.agents.events("pane-0", "turn")) >= 2, what="a turn in it")
+        if times > 2:
+            wait_until(partial(fleet.agents.events, "pane-0", "turn"), what="a turn")
+    assert len({start["session"] for start in fleet.agents.starts("pane-0")[1:]}) == 1
     assert_nothing_to_do(fleet)
-
-
-@operation(is_idempotent=False)
-def register_found(spec: str) -> Generator[PyinfraCommand]:
-    """Register what is found out about agents whose conversations nobody has registered."""
-    wanted = cached_spec(Path(spec), "~")
-    if found := conversations_found(host, wanted, observe(host, wanted)):
-        yield register(host, found)
-    else:
-        host.noop("nothing is found")
 
 
 def test_a_conversation_that_is_found_is_taken_up(machine: Machine, tmux_server: TmuxServer) -> None:
     fleet = alone(machine, tmux_server, "codex")
     assert not fleet.run().failed
     led = fleet.started("kaede", 1)["session"]
-    turns = wait_until(lambda: fleet.agents.events("kaede", "turn"), what="a turn")[-1]["turns"]
-    assert fleet.registered() == {}
-    found = operate(machine, register_found, spec=str(fleet.spec))
-    assert not found.failed
+    turns = wait_until(partial(fleet.agents.events, "kaede", "turn"), what="a turn")[-1]["turns"]
+    assert not fleet.run().failed
     assert {name: words[1:3] for name, words in fleet.registered().items()} == {"kaede.session": ["codex", led]}
-    assert operate(machine, register_found, spec=str(fleet.spec)).commands == []
+    assert_nothing_to_do(fleet)
     kill(tmux_server, "kaede")
     assert not fleet.run().failed
     assert resumed(fleet.started("kaede", 2), led, turns)
@@ -299,7 +340,7 @@ def test_two_of_a_folder_whose_conversations_nobody_knows_are_not_guessed(
     assert not fleet.run().failed
     for name in NAMES:
         wait_until(partial(fleet.agents.events, name, "turn"), what="a turn")
-    assert operate(machine, register_found, spec=str(fleet.spec)).commands == []
+    assert_nothing_to_do(fleet)
     assert fleet.registered() == {}
 
 
