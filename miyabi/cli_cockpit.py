@@ -121,7 +121,7 @@ def _down(there: CockpitTmux) -> None:
 
 def _attach(there: CockpitTmux) -> None:
     if there.session_id() is None:
-        raise RunError(f"there is no cockpit {there.name}: miyabi cockpit up")
+        raise RunError(f"{there.name} is not there: miyabi cockpit up")
     inside = os.environ.get("TMUX", "").partition(",")[0]
     if inside:
         there.switch(inside)

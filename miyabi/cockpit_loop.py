@@ -125,7 +125,8 @@ def attach_text(session_name: str, server: TmuxServer, *, read_only: bool) -> st
     not know is taken for one that everybody knows. A session that is another one afterwards, or gone, has ended.
     """
     tmux = client(TmuxServer(server.socket_name))
-    here, target = quoted(f"={session_name}"), quoted(f"={session_name}:")
+    # The colon also keeps a last ; of the name from ending tmux's command.
+    target = quoted(f"={session_name}:")
     flags = "ignore-size,read-only" if read_only else "ignore-size"
     return rf"""{HOST_ENVIRONMENT}
 command -v tmux >/dev/null 2>&1 || exit {NO_TMUX}
@@ -139,7 +140,7 @@ case $was in
 esac
 for TERM in "${{TERM:-screen}}" screen-256color xterm-256color; do
   export TERM
-  said=$({tmux} attach-session -f {flags} -t {here} 2>&1 >&3 3>&-); code=$?
+  said=$({tmux} attach-session -f {flags} -t {target} 2>&1 >&3 3>&-); code=$?
   case $said in *'unsuitable terminal'*) continue;; esac
   break
 done

@@ -44,7 +44,8 @@ class Ground:
 
     def wants(self, name: str, spec: Mapping[str, Any], **data: Any) -> None:
         """Write a host's spec, and what the inventory says of it."""
-        path = self.fleet.control.root / f"spec-{len(self.data)}.yaml"
+        number = [*self.data, name].index(name)
+        path = self.fleet.control.root / f"spec-{number}.yaml"
         path.write_text(yaml.safe_dump(dict(spec), allow_unicode=True))
         self.data[name] = {"spec": str(path), "ssh_strict_host_key_checking": "yes", **data}
         self.fleet.write_inventory(self.data)
@@ -86,10 +87,18 @@ class Ground:
 
     def wait_for(self, window: str, state: str, timeout: float = 15.0) -> dict[str, Any]:
         """Wait until a window is so."""
-        wait_until(lambda: self.status()[window]["state"] == state, timeout, what=f"{window} is {state}")
-        return self.status()[window]
+
+        def found() -> dict[str, Any]:
+            status = self.status()[window]
+            return status if status["state"] == state else {}
+
+        return wait_until(found, timeout, what=f"{window} is {state}")
 
     def wait_for_words(self, window: str, words: str, timeout: float = 15.0) -> str:
         """Wait until a window shows these words."""
-        wait_until(lambda: words in self.screen(window), timeout, what=f"{window} shows: {words}")
-        return self.screen(window)
+
+        def found() -> str:
+            screen = self.screen(window)
+            return screen if words in screen else ""
+
+        return wait_until(found, timeout, what=f"{window} shows: {words}")

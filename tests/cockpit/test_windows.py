@@ -199,37 +199,35 @@ def test_a_session_that_may_only_be_looked_at_takes_no_keys(ground: Ground) -> N
     assert "typed" not in host.tmux.run("capture-pane", "-p", "-t", "=miyabi:")
 
 
-HOSTILE = [
-    'it\'s "q" $(touch pwned)',
-    "`touch pwned`;",
-    "#(touch pwned) #{pid}",
-    "日本 ü",
-    "a & touch pwned|b",
-    "*?[x]~",
-]
+HOSTILE = ['it\'s "q" $(touch pwned)', "`touch pwned`;", "日本 ü", "a & touch pwned|b", "*?[x]~"]
+HOSTS = ["mugen", "-oProxyCommand=touch pwned", "#(touch pwned) #{pid} #[fg=red]", "it's; `touch pwned`;"]
 
 
 def test_hostile_names_are_names(ground: Ground) -> None:
-    names = [f"-oProxyCommand=touch pwned {each}" if each.startswith("`") else each for each in HOSTILE]
     host = ground.fleet.add("mugen")
-    wanted = {"sessions": [session(each) for each in HOSTILE]}
     reached = {"ssh_hostname": "mugen", "ssh_config_file": str(ground.fleet.ssh_config)}
-    for name in ("mugen", *names[:3]):
-        ground.wants(name, wanted, **reached)
+    for name in HOSTS:
+        ground.wants(name, {"sessions": [session(each) for each in HOSTILE]}, **reached)
     # ssh itself gets this one's name.
-    ground.wants("-oProxyCommand=touch pwned", {"sessions": [session("miyabi")]})
+    lost = "-oProxyCommand=touch pwned2"
+    ground.wants(lost, {"sessions": [session("miyabi")]})
     for name in HOSTILE:
-        # As the ladder makes them: tmux expands formats in names.
-        escaped = name.replace("#", "##").removesuffix(";") + ("\\;" if name.endswith(";") else "")
-        host.tmux.run("new-session", "-d", "-x", "80", "-y", "24", "-s", escaped, "sleep 1000")
+        last = f"{name[:-1]}\\;" if name.endswith(";") else name
+        host.tmux.run("new-session", "-d", "-x", "80", "-y", "24", "-s", last, "sleep 1000")
     ground.up()
-    assert ground.up() == "nothing changed: 25 windows in cockpit\n"
-    labels = [f"{host}:{name}" for host in ("mugen", *names[:3]) for name in HOSTILE]
-    wait_until(lambda: {ground.status()[each]["state"] for each in labels} == {"attached"}, 30.0, what="all attached")
+    assert ground.up() == "nothing changed: 21 windows in cockpit\n"
+    labels = [f"{host}:{name}" for host in HOSTS for name in HOSTILE]
+
+    def left() -> list[object]:
+        status = ground.status()
+        return [status[each] for each in labels if status[each]["state"] != "attached"]
+
+    wait_until(lambda: not left(), 20.0, what="all are attached")
     shown = host.tmux.run("list-clients", "-F", "#{client_session}").splitlines()
-    assert sorted(shown) == sorted(HOSTILE * 4)
-    assert ground.status()["-oProxyCommand=touch pwned:miyabi"]["state"] == "waiting"
+    assert sorted(shown) == sorted(HOSTILE * len(HOSTS))
+    assert ground.status()[f"{lost}:miyabi"]["state"] == "waiting"
     windows = ground.tmux.run("list-windows", "-t", "=cockpit:", "-F", "#{window_name}").splitlines()
-    assert windows == [*labels, "-oProxyCommand=touch pwned:miyabi"]
-    folders = (ground.fleet.control.root, host.machine.root, REPOSITORY, Path("/tmp"))  # noqa: S108 - nobody writes there
-    assert not [each for folder in folders for each in (folder / "pwned", folder / "home" / "pwned") if each.exists()]
+    assert windows == [*labels, f"{lost}:miyabi"]
+    control, temporary = ground.fleet.control, Path("/tmp")  # noqa: S108 - nobody writes there
+    folders = (control.root, control.home, host.machine.root, host.home, REPOSITORY, Path.home(), temporary)
+    assert not [each for folder in folders for each in folder.glob("pwned*")]
