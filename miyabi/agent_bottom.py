@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from miyabi.agent_marks import BOTTOM, BULLET, FRAME, HINT, OPTION, OUTPUT, POINTED, PROMPT, SIDES, SPINNER, TOP
+from miyabi.agent_marks import (
+    BOTTOM,
+    BULLET,
+    CHOSEN,
+    FRAME,
+    HINT,
+    MODE,
+    OPTION,
+    OUTPUT,
+    POINTED,
+    PROMPT,
+    SIDES,
+    SPINNER,
+    TOP,
+)
 
 # How many of the last lines that are not empty are searched; a question may be higher on a narrow screen.
 _LATEST, _HIGHEST = 15, 30
@@ -32,7 +46,7 @@ def bottom_of(lines: list[str], input_form: re.Pattern[str] | None) -> Bottom:
     if composer is None:
         return _dialog(lines) or Bottom(len(lines))
     first, after = composer
-    dialog = _dialog(lines, composer)
+    dialog = _dialog(lines, composer) or _lonely_choice(lines, first)
     if dialog is not None:
         return dialog
     draft = " ".join(lines[first:after]).strip().strip("│┃ ").lstrip("❯>› ").strip()  # noqa: RUF001 - prompts
@@ -50,7 +64,8 @@ def _framed_input(lines: list[str]) -> tuple[int, int] | None:
     if _is_box(lines[upper], BOTTOM) or any(_stands_alone(line) for line in lines[upper + 1 : lower]):
         return None
     inside = SIDES.fullmatch(lines[upper + 1])
-    return (upper + 1, lower) if PROMPT.match(inside["inner"] if inside else lines[upper + 1]) else None
+    first = inside["inner"] if inside else lines[upper + 1]
+    return (upper + 1, lower) if PROMPT.match(first) or MODE.match(first) else None
 
 
 def _is_box(line: str, form: re.Pattern[str]) -> bool:
@@ -100,6 +115,14 @@ def _dialog(lines: list[str], composer: tuple[int, int] | None = None) -> Bottom
     top = min(chosen)
     start = next((at for at in range(top - 1, max(top - 24, -1), -1) if _above(lines[at])), max(top - 24, -1))
     return Bottom(start + 1, dialog=tuple(bare[at].strip() for at in reversed(latest) if at > start))
+
+
+def _lonely_choice(lines: list[str], at: int) -> Bottom | None:
+    """A pointer at a yes or a no in the very last line: what is above it is not seen, or has no numbers."""
+    if at == len(lines) - 1 and CHOSEN.fullmatch(lines[at]):
+        above = [line.strip() for line in lines[max(at - 3, 0) : at] if line.strip()]
+        return Bottom(at, dialog=(*above, lines[at].strip()))
+    return None
 
 
 def _typed(lines: list[str], composer: tuple[int, int] | None, options: list[tuple[int, re.Match[str]]]) -> bool:

@@ -94,7 +94,8 @@ def screen_of(lines: Iterable[str], input_line: str = "", quoted_line: str = "")
     forms = (_form(input_line), _form(quoted_line))
     bottom = bottom_of(shown, forms[0])
     rows = _rows(shown[: bottom.start], forms)
-    below = [Row(at, shown[at].strip(), "status") for at in bottom.status if shown[at].strip()]
+    last = [at for at in bottom.status if shown[at].strip() and not FRAME.fullmatch(shown[at])]
+    below = [Row(at, shown[at].strip(), "status") for at in last]
     if len(below) > 1:
         # A narrow screen breaks these lines, too.
         below.append(Row(below[-1].at, " ".join(row.text for row in below)[:LONGEST], "status"))

@@ -15,6 +15,7 @@ BOTTOM = re.compile(r"\s*[╰└][─━]{2}.*[╯┘]\s*")
 SIDES = re.compile(r"\s*[│┃](?P<inner>.*)[│┃]\s*")
 FENCE = re.compile(r"\s*(?:```|~~~)(?P<language>\S?)")
 PROMPT = re.compile(r"\s{0,2}[❯>›](?:\s|$)")  # noqa: RUF001 - the prompts of agents
+MODE = re.compile(r"\s{0,2}[!#&](?:\s|$)")
 SHELL = re.compile(r"\s{0,2}!\s")
 OUTPUT = re.compile(r"\s{0,8}[⎿└](?:\s|$)")
 QUOTE = re.compile(r"\s*(?:[│┃|▌▏┆]|\d+\s*[-+│|]\s|\d+[→:]\s|[-+]{1,3}\s|@@ |[-+]{3}$)")
@@ -33,6 +34,7 @@ HINT = re.compile(
     r"\b(?:confirm|cancel|select|continue|submit|navigate|amend|go back|exit|accept|choose|dismiss|toggle|explain)\b",
     re.IGNORECASE,
 )
+CHOSEN = re.compile(r"\s*[❯›▶→]\s{1,3}(?:\d[.)]\s?)?(?:Yes|No|Allow)\b.{0,60}")  # noqa: RUF001 - prompts
 POINTED = re.compile(r"\s*[❯›▶→]\s{1,3}\S")  # noqa: RUF001 - prompts
 
 

@@ -38,8 +38,11 @@ _AROUND = 8
 _MOST_LINES = 12
 # A word beside a menu that is not recognised as one; a question that nobody knows.
 _LOOSE, _SOME_QUESTION = 0.85, 0.75
+# Below this, words say that there is a question, and not which one.
+_VAGUE = 0.8
 
 _CHOICE = re.compile(r"(?P<pointer>[❯>›▶→]\s{0,3})?(?:\d{1,2}[.)]\s?)?(?P<word>Yes|No)\b")  # noqa: RUF001 - prompts
+_LEADING = re.compile(r"(?:[❯>›▶→]\s{0,3})?(?:\d{1,2}[.)]\s?)?")  # noqa: RUF001 - prompts
 _LEAVING = re.compile(r"[❯>›!\s]{0,4}/(?:login|clear|compact|new|resume|model)\b")  # noqa: RUF001 - prompts
 
 
@@ -116,7 +119,7 @@ def _row_hits(kind: AgentKind, rows: list[Row], place: int) -> list[_Hit]:
     row = rows[place]
     if row.role not in {"own", "said", "notice", "status", "frame"}:
         return []
-    if row.role in {"own", "said"} and not row.first:
+    if row.role == "said" and not row.first:
         return []
     found = []
     texts = _texts(rows, place)
@@ -136,11 +139,11 @@ def _texts(rows: list[Row], place: int) -> tuple[str, ...]:
         return (row.text.strip("─━═— "),)
     if row.role != "own":
         return (row.text, row.bare)
-    # A narrow screen breaks a line of its own, too.
+    # A narrow screen breaks a line of its own, too; what is whole tells more.
     after = rows[place + 1 : place + 4]
     more = next((at for at, each in enumerate(after) if each.role != "own" or each.first), len(after))
     whole = " ".join([row.bare, *(each.text for each in after[:more])])
-    return (row.text, row.bare, whole) if more else (row.text, row.bare)
+    return (whole, row.text, row.bare) if more else (row.text, row.bare)
 
 
 def _counts(pattern: Pattern, rows: list[Row], place: int) -> bool:
@@ -216,12 +219,14 @@ def _working(screen: Screen, hit: _Hit) -> Reading:
 
 
 def _at_rest(screen: Screen, ended: _Hit | None, hits: list[_Hit]) -> Reading:
-    told = ended or _newest([hit for hit in hits if hit.pattern.sign == "idle"])
     detail = "something stands in its input line" if screen.drafted else ""
-    if told:
-        return Reading("idle", told.pattern.confidence, (told.row.text,), detail=detail, drafted=screen.drafted)
+    if ended:
+        return Reading("idle", ended.pattern.confidence, (ended.row.text,), detail=detail, drafted=screen.drafted)
     if screen.composer:
         return Reading("idle", 0.9, detail=detail, drafted=screen.drafted, composer=True)
+    resting = _newest([hit for hit in hits if hit.pattern.sign == "idle"])
+    if resting:
+        return Reading("idle", resting.pattern.confidence, detail=detail)
     return Reading("unknown", 0.3, detail="its screen says nothing that is known")
 
 
@@ -260,7 +265,7 @@ def _question(kind: AgentKind, screen: Screen, shown_at: float, offset: int) -> 
         if pattern.where == "dialog" and any(_compiled(pattern.text).search(text) for text in texts)
     ]
     known = [pattern for pattern in found if pattern.sign in _QUESTIONS]
-    asked = min(known, key=lambda each: _QUESTIONS.index(_condition(each)), default=None)
+    asked = min(known, key=_question_rank, default=None)
     condition = _condition(asked) if asked else "permission"
     confidence = asked.confidence if asked else _SOME_QUESTION
     shown = lines[-_MOST_LINES:]
@@ -268,6 +273,11 @@ def _question(kind: AgentKind, screen: Screen, shown_at: float, offset: int) -> 
     until = _until_above(kind, screen, shown_at, offset) if condition == "limited" else None
     keys = _keys(lines) if condition == "trust" else ()
     return Reading(condition, confidence, shown, until, detail, menu=True, keys=keys)
+
+
+def _question_rank(pattern: Pattern) -> tuple[bool, int]:
+    """What a question is most likely about comes first: words that every question has come last."""
+    return pattern.confidence < _VAGUE, _QUESTIONS.index(_condition(pattern))
 
 
 def _condition(pattern: Pattern) -> AgentCondition:
@@ -299,11 +309,14 @@ def _loose_question(kind: AgentKind, screen: Screen, hits: list[_Hit]) -> Readin
     """A question's words at the very end, where no input line and no menu is seen."""
     if screen.composer or any(hit.pattern.sign == "working" for hit in hits):
         return None
-    for row in reversed(screen.rows[-4:]):
-        if row.role not in {"own", "status"}:
-            continue
-        for pattern in kind.patterns:
-            if pattern.where == "dialog" and pattern.sign in _QUESTIONS and _compiled(pattern.text).search(row.text):
-                confidence = pattern.confidence * _LOOSE
-                return Reading(_condition(pattern), confidence, (row.text,), detail=row.text[:200], menu=True)
-    return None
+    found = [
+        (pattern, row)
+        for row in screen.rows[-4:]
+        if row.role in {"own", "status"}
+        for pattern in kind.patterns
+        if pattern.where == "dialog" and _compiled(pattern.text).match(_LEADING.sub("", row.bare, count=1))
+    ]
+    if not found:
+        return None
+    pattern, row = min(found, key=lambda each: _question_rank(each[0]))
+    return Reading(_condition(pattern), pattern.confidence * _LOOSE, (row.text,), detail=row.text[:200], menu=True)
