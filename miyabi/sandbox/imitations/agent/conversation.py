@@ -73,14 +73,27 @@ class Conversation:
         said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": answer}]}
         self._append(("response_item", said))
 
-    def fail(self, status: int, error: str, text: str) -> None:
-        """Keep that the service refused: Claude's transcript says so with its status, Codex's in an event."""
+    def end(self) -> None:
+        """Keep that the agent has ended its turn."""
+        if self.kind == "claude":
+            message = {"role": "assistant", "stop_reason": "end_turn", "content": [{"type": "text", "text": "Done."}]}
+            self._append(self._claude("assistant", message))
+        else:
+            self._append(("event_msg", {"type": "task_complete", "last_agent_message": "Done."}))
+
+    def fail(self, status: int, error: str, text: str, at: float) -> None:
+        """Keep that the service refused: Claude's transcript says so with its status, Codex's in an event.
+
+        + at: when it did, in seconds since the epoch
+        """
         if self.kind == "claude":
             message = {"role": "assistant", "model": "<synthetic>", "stop_reason": "stop_sequence"}
             row = self._claude("assistant", message | {"content": [{"type": "text", "text": text}]})
-            self._append(row | {"isApiErrorMessage": True, "apiErrorStatus": status, "error": error})
+            told = {"isApiErrorMessage": True, "apiErrorStatus": status, "error": error, "timestamp": _stamp(at)}
+            self._append(row | told)
         else:
-            self._append(("event_msg", {"type": "error", "message": text}))
+            event = _event("event_msg", {"type": "error", "message": text})
+            self._append(event | {"timestamp": _stamp(at)})
 
     def _claude(self, kind: str, message: dict[str, Any]) -> dict[str, Any]:
         own = {"sessionId": self.session_id, "cwd": str(Path.cwd()), "uuid": new_id(), "timestamp": _stamp(time.time())}

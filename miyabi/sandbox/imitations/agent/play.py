@@ -38,6 +38,8 @@ class Agent:
     def begin(self, told: dict[str, Any]) -> None:
         """Play something from now on."""
         self._end_child()
+        if told["play"] == "idle" and self.told["play"] != "idle" and self.conversation.turns:
+            self.conversation.end()
         self.control.note("play", play=told["play"], how=told.get("how", ""))
         self.told, self.since, self.chosen, self.how = told, time.monotonic(), 0, str(told.get("how", ""))
         self.next_step = self.since + 2
@@ -67,7 +69,9 @@ class Agent:
             "overloaded": (529, "overloaded"),
         }
         if play in known:
-            self.conversation.fail(*known[play], text)
+            # A limit has been reached some time before it ends.
+            at = min(time.time(), float(self.told.get("until", time.time() + 600)) - 600)
+            self.conversation.fail(*known[play], text, at)
 
     def work(self) -> None:
         """Go on as if nothing had been."""
