@@ -16,7 +16,14 @@ SPEC = {
         {
             "session_name": "small",
             "windows": [
-                {"window_name": "one", "panes": [None, {"shell_command": "exec sleep 999", "restart": "always"}]}
+                {"window_name": "one", "panes": [None, {"shell_command": "exec sleep 999", "restart": "always"}]},
+                {
+                    "window_name": "agents",
+                    "panes": [
+                        {"name": name, "shell_command": "exec sleep 998", "agent": {"kind": kind}}
+                        for name, kind in (("kaede", "claude"), ("sakura", "codex"))
+                    ],
+                },
             ],
         }
     ],
