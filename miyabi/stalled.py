@@ -15,15 +15,17 @@ GOES_ON = 64
 _WAKING, _ENDING = 6, 6
 
 
-def end_stalled(pane_id: str, pid: int, pids: Iterable[int], server: TmuxServer) -> str:
+def end_stalled(pane_id: str, pid: int, pids: Iterable[int], stopped: Iterable[int], server: TmuxServer) -> str:
     """The shell text; it exits with 0 when nothing is left in the pane, so that it can be respawned.
 
     + pid: the pane's own process, without which it is another pane by now
     + pids: all that run below it, children after their parents
+    + stopped: those of them that are stopped by a signal: they are let go on first
 
-    What is stopped is let go on first: an agent that goes on then is left alone.
+    An agent that goes on meanwhile is left alone.
     """
     below = " ".join(str(each) for each in pids if each != pid)
+    waking = "".join(f"kill -CONT {each} 2>/dev/null\n" for each in stopped)
     return f"""t() {{ {client(server)} "$@"; }}
 screen() {{ t capture-pane -p -t {pane_id}; }}
 told() {{ t display-message -p -t {pane_id} '#{{pane_id}} #{{pane_pid}} #{{pane_dead}}'; }}
@@ -31,8 +33,7 @@ is() {{ [ "$(told)" = "{pane_id} {pid} $1" ]; }}
 pause() {{ sleep 0.5 2>/dev/null || sleep 1; }}
 is 0 || {{ echo 'pane {pane_id} is another one by now: nothing is done' >&2; exit 75; }}
 before=$(screen) || exit 75
-for each in {pid} {below}; do kill -CONT "$each" 2>/dev/null; done
-left={_WAKING}
+{waking}left={_WAKING}
 while [ "$left" -gt 0 ]; do
   pause; left=$((left - 1))
   [ "$(screen)" = "$before" ] || exit {GOES_ON}

@@ -52,7 +52,8 @@ def _together(reading: Reading, told: Reading) -> Reading:
 
 def _against(reading: Reading, entry: LastEntry) -> Reading:
     """A screen that tells of a trouble of which the newest transcript knows nothing."""
-    if entry.last == "error" or reading.condition in {"idle", "unknown"}:
+    # That its context is full only its screen says.
+    if entry.last == "error" or reading.condition in {"idle", "unknown", "context-full"}:
         return reading
     detail = f"its screen says {reading.condition}, its transcript says nothing of it"
     return replace(reading, confidence=min(reading.confidence, _TORN), detail=detail)

@@ -141,13 +141,15 @@ def ending_stalled(
     """The actions; one that starts an agent in the place of a stalled one ends that first."""
     from miyabi.stalled import end_stalled  # noqa: PLC0415 - this is rare
 
-    stalled = {each.target: each.there for each in agents if each.remedy.does == "restart"}
+    stalled = {each.target: each for each in agents if each.remedy.does == "restart"}
 
     def first(action: Action) -> Action:
-        pane = stalled.get(action.target)
-        if pane is None or pane.pid is None or pane.dead or action.level is not Level.L1:
+        agent = stalled.get(action.target)
+        pane = agent.there if agent else None
+        if agent is None or pane is None or pane.pid is None or pane.dead or action.level is not Level.L1:
             return action
         pids = [each.pid for each in descendants(processes, pane.pid)]
-        return replace(action, ends=end_stalled(pane.pane_id, pane.pid, pids, server))
+        stopped = agent.heartbeat.stopped if agent.heartbeat else ()
+        return replace(action, ends=end_stalled(pane.pane_id, pane.pid, pids, stopped, server))
 
     return tuple(first(action) for action in actions)

@@ -23,7 +23,7 @@ from miyabi.upkeep import Finding
 from operations.agent_look import LookedAgent, looked_agents
 from operations.conversations import conversations_found, register
 from operations.gate import may_adopt, operation
-from operations.memory import now
+from operations.memory import memory_of, now
 from operations.refusal import refusal
 from operations.upkeep import findings, note, warn
 
@@ -230,6 +230,24 @@ def _prove(state: State, host: Host, wanted: Spec, agent: LookedAgent) -> bool:
 
 
 def _fails(host: Host, agent: LookedAgent, words: str) -> None:
+    """Tell that what was typed did not help, and write it down: the next try waits for longer."""
+    from miyabi.records import UPKEEP, Recovered  # noqa: PLC0415 - see above
+
+    memory = memory_of(host.state)
+    tries = memory.tries.get((host.name, agent.name), ())
+    memory.keep(
+        Recovered(
+            **memory.common(),
+            host=host.name,
+            target=agent.name,
+            level=UPKEEP,
+            does="nudge",
+            outcome="failed",
+            seconds=now() - tries[-1].at if tries else 0.0,
+            cause=_CAUSES.get(agent.judged.condition, "unknown"),
+            reason=words,
+        )
+    )
     findings(host)[agent.name] = Finding(agent.name, "warning", words, "agent-stuck", 0.0, agent.judged.lines)
     host.log_styled(f"{agent.name}: {words}", fg="yellow", log_func=logger.warning)
 
@@ -248,8 +266,6 @@ def note_overload(target: Host, service: str, *, over: bool | None) -> None:
     + over: whether what was tried has shown that it is not; None is that nothing was tried
     """
     from miyabi.records import BreakerChanged  # noqa: PLC0415 - only who has such an agent needs it
-    from operations.memory import memory_of  # noqa: PLC0415
-
     memory, subject = memory_of(target.state), f"overload {service}"
     failures, since = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
     if over is None and since is not None and now() - since < _FORGOTTEN:

@@ -20,10 +20,14 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from pyinfra.connectors.local import LocalConnector
 
+from facts.agents import agent_panes
+from facts.host_spec import host_spec
 from facts.probe import probe_script
 from miyabi.climb import Climb
-from operations import converge, recovery
+from miyabi.upkeep import Finding
+from operations import agents, converge, recovery
 from operations.climbing import climb_of
+from operations.upkeep import findings
 from tests.fleet.machine import Machine
 
 # Long enough to see an agent that exits at once, short enough to try hundreds of damages.
@@ -47,12 +51,14 @@ class Run:
     + failed: whether the host failed
     + commands: every command that was executed on it, probes left out
     + probes: how often it was observed
+    + findings: what was said of agents and upkeep, by subject
     """
 
     failed: bool = False
     commands: list[str] = field(default_factory=list)
     probes: int = 0
     climb: Climb = field(default_factory=Climb)
+    findings: dict[str, Finding] = field(default_factory=dict)
 
 
 def write_spec(folder: Path, spec: Mapping[str, Any]) -> Path:
@@ -86,15 +92,17 @@ def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3", remember:
         add_op(state, recovery.assess)
         for level in levels.split():
             add_op(state, recovery.level, name_of_level=level, _ignore_errors=True)
+        [host] = state.inventory
+        if any(agent_panes(host_spec(host))):
+            add_op(state, agents.attended, _ignore_errors=True)
         add_op(state, recovery.confirm)
         state.set_stage(StateStage.Execute)
-        [host] = state.inventory
         try:
             run_ops(state)
         except PyinfraError:
             run.failed = True
         run.failed = run.failed or bool(state.failed_hosts)
-        run.climb = climb_of(host)
+        run.climb, run.findings = climb_of(host), dict(findings(host))
         disconnect_all(state)
     return run
 
