@@ -161,7 +161,8 @@ umask 077; mkdir -p "$MIYABI_AGENTS" && chmod 700 "$MIYABI_AGENTS" || exit 1
 file="$MIYABI_AGENTS"/{quote(name)}
 {_THERE}
 {_check(name, known) if is_checked else ":"}
-if [ "$there" = odd ] || [ -n "$there" ] && {"true" if is_broken else "false"}; then
+broken={"$there" if is_broken else ""}
+if [ "$there" = odd ] || [ -n "$broken" ]; then
 {_BROKEN}
 elif [ -n "$there" ]; then cp -p "$file" "$file.previous" || exit 1; fi
 {_put(text) if text else 'rm -f "$file"'}"""

@@ -143,8 +143,8 @@ def plan_tasks(
         step = around.about(entry)
         if step is not None:
             steps.append(step)
-            # Nobody is told two things at once.
-            fit -= {step.agent} if step.does == "hand" else set()
+            # Nobody is told two things at once, nor before what it has done is written down.
+            fit -= {step.agent} if step.does in {"hand", "settle"} else set()
     steps += _withdrawn(registry, agents)
     steps += [_first(entry, agent, agents[agent.name], now) for entry, agent in next_tasks(registry, fit)]
     return tuple(steps)

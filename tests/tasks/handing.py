@@ -63,13 +63,17 @@ class Crew:
         todo: list[dict[str, Any]],
         **more: Any,
     ) -> Crew:
-        """Have a spec with an agent for each of ``wanted`` (its name, and what is said of it) and the tasks ``todo``."""
+        """Have a spec with an agent for each of ``wanted`` (its role, or all of it) and the tasks ``todo``."""
         agents = install(machine)
         windows = [
             {
                 "window_name": name,
                 "panes": [
-                    {"name": name, "shell_command": "claude", "agent": {"role": told} if isinstance(told, str) else told}
+                    {
+                        "name": name,
+                        "shell_command": "claude",
+                        "agent": {"role": told} if isinstance(told, str) else told,
+                    }
                 ],
             }
             for name, told in wanted.items()
@@ -115,7 +119,8 @@ class Crew:
 
     def turns(self, name: str, count: int) -> list[str]:
         """What an agent was told, once that is ``count`` lines."""
-        return wait_until(lambda: len(found := self.agents.turns(name)) >= count and found, what=f"{name} is told")
+        wait_until(lambda: len(self.agents.turns(name)) >= count, what=f"{name} is told")
+        return self.agents.turns(name)
 
     def kill(self, name: str) -> None:
         """End an agent hard."""

@@ -39,15 +39,15 @@ STATES: dict[str, tuple[str, list[Sign]]] = {
         ["merged"],
     ),
     "merged and gone": (
-        f"{COMMIT} && git push -q -u origin feature && git push -q origin feature:main && "
-        "git push -q origin :feature && git fetch -q -p",
+        f"""{COMMIT} && git push -q -u origin feature && git push -q origin feature:main &&
+        git push -q origin :feature && git fetch -q -p""",
         ["merged"],
     ),
     "conflict": (f"{CONFLICT} && ! git merge -q other", ["conflict", "in-progress", "unpushed"]),
     "rebasing": (f"{CONFLICT} && ! git rebase -q other", ["conflict", "in-progress", "unpushed"]),
     "merging": (
-        f"{COMMIT} && git checkout -q -b other HEAD^ && git commit -q --allow-empty -m o && git checkout -q feature && "
-        "git merge -q --no-commit --no-ff other",
+        f"""{COMMIT} && git checkout -q -b other HEAD^ && git commit -q --allow-empty -m o && git checkout -q feature &&
+        git merge -q --no-commit --no-ff other""",
         ["in-progress", "unpushed"],
     ),
     "picking": (f"{CONFLICT} && ! git cherry-pick other", ["conflict", "in-progress", "unpushed"]),
@@ -158,27 +158,27 @@ def test_every_shell_tells_the_same(ground: Ground, shell: str) -> None:
 
 # Each way in which a repository can name a program that git might run for whoever looks into it.
 HOSTILE = {
-    "monitor": "git config core.fsmonitor 'touch $HOME/made'",
-    "hooks": "mkdir h && for h in post-index-change post-checkout pre-commit reference-transaction fsmonitor-watchman; do "
-    "printf '#!/bin/sh\\ntouch $HOME/made\\n' >h/$h; chmod +x h/$h; done; git config core.hooksPath $PWD/h",
-    "filter": "git config filter.x.clean 'touch $HOME/made; cat' && echo '* filter=x' >.gitattributes && echo x >>a.txt",
-    "process": "git config filter.x.process 'touch $HOME/made' && git config filter.x.required true && "
+    "monitor": "git config core.fsmonitor 'touch ~/made'",
+    "hooks": "mkdir h && for h in post-index-change post-checkout pre-commit reference-transaction; do "
+    "printf '#!/bin/sh\\ntouch ~/made\\n' >h/$h; chmod +x h/$h; done; git config core.hooksPath $PWD/h",
+    "filter": "git config filter.x.clean 'touch ~/made; cat' && echo '* filter=x' >.gitattributes && echo x >>a.txt",
+    "process": "git config filter.x.process 'touch ~/made' && git config filter.x.required true && "
     "echo '* filter=x' >.gitattributes && echo x >>a.txt",
-    "filter with a name": "git config 'filter.x y\"$(touch made).clean' 'touch $HOME/made; cat' && echo x >>a.txt",
-    "filter that cannot be off": "git config 'filter.a=b.clean' 'touch $HOME/made; cat' && "
+    "filter with a name": "git config 'filter.x y\"$(touch made).clean' 'touch ~/made; cat' && echo x >>a.txt",
+    "filter that cannot be off": "git config 'filter.a=b.clean' 'touch ~/made; cat' && "
     "echo '* filter=a=b' >.gitattributes && echo x >>a.txt",
-    "pager": "git config core.pager 'touch $HOME/made' && git config pager.status true && git config pager.rev-list true",
-    "external diff": "git config diff.external 'touch $HOME/made' && echo x >>a.txt",
-    "text of a diff": "git config diff.x.textconv 'touch $HOME/made' && echo '* diff=x' >.gitattributes && echo x >>a.txt",
-    "signatures": "git config gpg.program 'touch $HOME/made' && git config log.showSignature true",
-    "alias": "git config alias.status '!touch $HOME/made' && git config alias.rev-list '!touch $HOME/made'",
+    "pager": "git config core.pager 'touch ~/made' && git config pager.status true; git config pager.rev-list true",
+    "external diff": "git config diff.external 'touch ~/made' && echo x >>a.txt",
+    "text of a diff": "git config diff.x.textconv 'touch ~/made' && echo '* diff=x' >.gitattributes && echo x >>a.txt",
+    "signatures": "git config gpg.program 'touch ~/made' && git config log.showSignature true",
+    "alias": "git config alias.status '!touch ~/made' && git config alias.rev-list '!touch ~/made'",
     "transport": "git config extensions.partialClone origin && git config core.repositoryFormatVersion 1 && "
-    "git config remote.origin.promisor true && git config remote.origin.url 'ext::touch $HOME/made' && "
+    "git config remote.origin.promisor true && git config remote.origin.url 'ext::touch ~/made' && "
     'echo 1111111111111111111111111111111111111111 >"$(git rev-parse --git-common-dir)/refs/remotes/origin/x"',
-    "credentials": "git config credential.helper '!touch $HOME/made' && git config remote.origin.url https://127.0.0.1:1/x",
+    "credentials": "git config credential.helper '!touch ~/made' && git config remote.origin.url https://127.0.0.1:1/x",
     "submodule": "git config status.submoduleSummary true && git config submodule.recurse true",
-    "editor": "git config core.editor 'touch $HOME/made' && git config core.askPass 'touch $HOME/made'",
-    "ssh": "git config core.sshCommand 'touch $HOME/made' && git config remote.origin.url ssh://127.0.0.1:1/x",
+    "editor": "git config core.editor 'touch ~/made' && git config core.askPass 'touch ~/made'",
+    "ssh": "git config core.sshCommand 'touch ~/made' && git config remote.origin.url ssh://127.0.0.1:1/x",
 }
 
 
