@@ -34,6 +34,10 @@ _WIDTH, _HEIGHT = 200, 50
 _STARTS = 5.0
 _POLL = 0.05
 
+# What a server says that is just going away, and seconds until it has gone.
+_LEAVING = re.compile("server exited|lost server")
+_GONE = 0.3
+
 # tmux's own words for "nobody is there"; anything else that fails is unknown.
 _ABSENT = re.compile(
     r"no server running on |error connecting to .*\((?:No such file or directory|Connection refused)\)|no sessions"
@@ -188,12 +192,24 @@ class CockpitTmux:
         if not self._runs():
             return []
         done = _run(self._server().cmd, *words)
-        if done.returncode != 0 and "can't find" not in _said(done):
-            raise self._unknown(_said(done))
-        return done.stdout if done.returncode == 0 else []
+        said = _said(done)
+        if done.returncode == 0:
+            return done.stdout
+        if "can't find" in said or _ABSENT.search(said):
+            return []
+        raise self._unknown(said)
 
     def _runs(self) -> bool:
         """Whether the server runs; libtmux would wait for ever for one that hangs."""
+        code, said = self._list_sessions()
+        if _LEAVING.search(said):
+            time.sleep(_GONE)
+            code, said = self._list_sessions()
+        if code == 0 or _ABSENT.search(said):
+            return code == 0
+        raise self._unknown(shown(said))
+
+    def _list_sessions(self) -> tuple[int, str]:
         program = shutil.which("tmux")
         if program is None:
             raise RunError("tmux is not found on this machine: install it, the cockpit is a session of it")
@@ -204,22 +220,26 @@ class CockpitTmux:
             )
         except subprocess.TimeoutExpired:
             raise self._unknown(f"no answer within {_ANSWERS} s") from None
-        said = done.stderr.decode(errors="replace")
-        if done.returncode == 0 or _ABSENT.search(said):
-            return done.returncode == 0
-        raise self._unknown(shown(said.strip()))
+        except OSError as error:
+            raise self._unknown(f"{program}: {error.strerror}") from None
+        return done.returncode, done.stderr.decode(errors="replace").strip()
 
     def _unknown(self, why: str) -> RunError:
         return RunError(f"tmux -L {shlex.quote(self.socket)}: {why}; nothing is done to the cockpit")
 
 
 def _run(do: Callable[..., tmux_cmd], *words: object) -> tmux_cmd:
+    """Do it, once more when the server was just going away."""
     from libtmux.exc import LibTmuxException  # noqa: PLC0415
 
     try:
-        return do(*words)
+        done = do(*words)
+        if done.returncode != 0 and _LEAVING.search(_said(done)):
+            time.sleep(_GONE)
+            done = do(*words)
     except (LibTmuxException, OSError) as error:
         raise RunError(f"tmux {words[0]} failed: {error}") from None
+    return done
 
 
 def _said(done: tmux_cmd) -> str:
