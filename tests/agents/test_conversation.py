@@ -394,6 +394,12 @@ def test_the_command_line_tells() -> None:
     assert found_in(spec_of(pane()), seen, {}) == {"kaede": ONE}
 
 
+def test_two_that_name_the_same_conversation_do_not_both_lead_it() -> None:
+    names, line = ("kaede", "sakura"), f"claude --resume {ONE}"
+    seen = host(*((name, f"/{name}", line) for name in names), agents=agents_seen(names=names))
+    assert found_in(spec_of(*map(pane, names)), seen, {}) == {}
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import random
@@ -188,6 +189,21 @@ def alone(machine: Machine, tmux: TmuxServer, command: str = "claude", **agent: 
     pane = {"name": "kaede", "shell_command": command, "agent": agent or True}
     session = {"session_name": "work", "windows": [{"window_name": "main", "panes": [pane, None]}]}
     return Fleet(machine, tmux, {"sessions": [session], "gate": EAGER})
+
+
+def test_an_agent_that_a_spec_gains_is_known_from_its_first_start(fleet: Fleet) -> None:
+    grown = copy.deepcopy(SPEC)
+    grown["sessions"][0]["windows"][1]["panes"].append({"name": "botan", "shell_command": "claude", "agent": True})
+    write_spec(fleet.machine.root, grown)
+    run = fleet.run()
+    assert not run.failed
+    assert [str(action) for step in run.climb.steps for action in step.actions] == [
+        "L1 Restoring pane work:other.botan (not there)"
+    ]
+    start = fleet.started("botan", 1)
+    assert start["words"] == ["--session-id", start["session"]]
+    assert fleet.registered()["botan.session"][2] == start["session"]
+    assert_nothing_to_do(fleet)
 
 
 def test_a_conversation_in_which_nothing_was_said_is_begun_again(machine: Machine, tmux_server: TmuxServer) -> None:
