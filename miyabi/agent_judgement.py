@@ -12,8 +12,9 @@ from miyabi import spec, state
 from miyabi.agent_kind import AgentKind
 from miyabi.agent_lines import body_of
 from miyabi.agent_loop import loop_in
-from miyabi.agent_reading import Reading, read_screen
+from miyabi.agent_reading import read_screen
 from miyabi.agent_state import AgentCause, AgentCondition, AgentPane, Agents, Heartbeat, Judgement
+from miyabi.agent_texts import Reading
 from miyabi.processes import death, is_idle_shell
 from miyabi.transcript_reading import with_transcript
 

@@ -19,6 +19,8 @@ from miyabi.agent_marks import (
     CLOCK,
     FENCE,
     FRAME,
+    HEADING,
+    LISTED,
     LONGEST,
     OUTPUT,
     PROMPT,
@@ -100,8 +102,9 @@ def screen_of(lines: Iterable[str], input_line: str = "", quoted_line: str = "")
         # A narrow screen breaks these lines, too.
         below.append(Row(below[-1].at, " ".join(row.text for row in below)[:LONGEST], "status"))
     rows += below
-    # What a human drafts may be long: it hides nothing.
-    counted = [at for at in (*range(bottom.start), *bottom.status) if shown[at].strip()]
+    # What a human drafts may be long, and what is still to be done: they hide nothing.
+    lines_left = (at for at in (*range(bottom.start), *bottom.status) if shown[at].strip())
+    counted = [at for at in lines_left if not LISTED.match(shown[at])]
     oldest = counted[-LATEST] if len(counted) > LATEST else 0
     return Screen(
         rows=tuple(row for row in rows if row.at >= oldest),
@@ -129,8 +132,13 @@ def _form(expression: str) -> re.Pattern[str] | None:
 def _rows(lines: list[str], forms: tuple[re.Pattern[str] | None, re.Pattern[str] | None]) -> list[Row]:
     reader = _Reader(*forms)
     fenced = _fenced(lines)
+    last = max((at for at, line in enumerate(lines) if line.strip()), default=-1)
     for at, line in enumerate(lines):
-        reader.read(at, line, "".join(lines[at + 1 : at + 2]), fenced=at in fenced)
+        if at == last and HEADING.fullmatch(line):
+            # The bullet of a heading of work may be off at the moment that it is looked at.
+            reader.rows.append(Row(at, line.strip(), "own"))
+        else:
+            reader.read(at, line, "".join(lines[at + 1 : at + 2]), fenced=at in fenced)
     return reader.rows
 
 
@@ -155,7 +163,7 @@ def _turns(line: str) -> bool:
 
 
 def _works(line: str) -> bool:
-    return _turns(line) or CLOCK.match(line) is not None
+    return _turns(line) or CLOCK.match(line) is not None or HEADING.fullmatch(line) is not None
 
 
 class _Reader:
@@ -196,6 +204,8 @@ class _Reader:
     def _role(self, line: str, following: str) -> tuple[Role, bool]:
         """What a line is, and whether it begins something new."""
         indent = len(line) - len(line.lstrip())
+        if LISTED.match(line):
+            return "input", True
         if OUTPUT.match(line) and not FRAME.fullmatch(line):
             return self._output(indent, line)
         if self._is_asked(line):
@@ -226,6 +236,8 @@ class _Reader:
         if bullet not in SPOKEN:
             self._block = "own"
             return "own", True
+        if LISTED.match(following):
+            return "input", True
         is_tool = bool(CALL.match(line.lstrip()) or OUTPUT.match(following)) and not CLOCK.match(line.lstrip())
         self._block = "tool" if is_tool else "said"
         return self._block, True

@@ -22,6 +22,11 @@ QUOTE = re.compile(r"\s*(?:[│┃|▌▏┆]|\d+\s*[-+│|]\s|\d+[→:]\s|[-+]{
 BULLET = re.compile(r"(?P<bullet>[⏺●•◦■▪⚠✗✘✖✓✔×※])\s{0,3}(?=\S)")  # noqa: RUF001 - marks of agents
 # What a heading that tells of work ends with: its clock, and how to stop it.
 CLOCK = re.compile(r"[•◦∙·⠁-⣿]\s{1,3}\S.{0,100}\((?:\d{1,4}\s?[dhms]\s?){1,4}[•·∙]")
+HEADING = re.compile(
+    r"\s{0,2}(?:[•◦]\s)?[^\W\d_][^()\"“`]{0,100}\((?:\d{1,4}\s?[dhms]\s?){1,4}[•·∙] ?(?i:esc) to interrupt\)"
+)
+# What waits to be done, or to be said: it stands below the line that tells of work, and may be long.
+LISTED = re.compile(r"\s*(?:⎿\s{0,3})?[☐☒☑◼◻□▢✔↳]\s")
 SPOKEN = frozenset("⏺●•◦")
 SPINNER = re.compile(r"\s{0,1}[✢✳✶✻✽✦✧✷✸✹✺∗·*◐-◓⠁-⣿]\s{1,3}\S")  # noqa: RUF001 - they turn
 CALL = re.compile(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from miyabi.agent_kind import AgentKind
-from miyabi.agent_reading import Reading, read_text
 from miyabi.agent_state import AgentCondition, AgentPane
+from miyabi.agent_texts import Reading, read_text
 from miyabi.transcript import LastEntry, last_entry
 
 # How much later the screen may have changed than the transcript that it still agrees with.
