@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from facts.probe import COMMAND_TIMEOUT, Section, keyed_section
 from miyabi.agent_state import Heartbeat
 from miyabi.errors import ParseError
 from miyabi.processes import descendants
 from miyabi.state import Process
+
+T = TypeVar("T")
 
 # Seconds between the two readings.
 BETWEEN = 2
@@ -49,7 +52,7 @@ class _Beat:
 def heartbeat_section(pids: Sequence[int]) -> Section[Heartbeat]:
     """The section that looks at some processes and everything below them, twice within two seconds.
 
-    + pids: of one pane or of several; those that have ended count no more
+    + pids: of one pane; those that have ended count no more
 
     It is unknown when all of them have ended.
 
@@ -62,13 +65,50 @@ def heartbeat_section(pids: Sequence[int]) -> Section[Heartbeat]:
             print(heartbeat.busy / heartbeat.seconds)
     """
     asked = tuple(dict.fromkeys(int(each) for each in pids))
+    return _section(asked, lambda lines: parse_heartbeat(asked, lines))
+
+
+def heartbeats_section(trees: Mapping[str, Sequence[int]]) -> Section[dict[str, Heartbeat]]:
+    """The section that looks at the processes of several panes within the same two seconds.
+
+    + trees: the pids of each, by whatever the caller calls it
+
+    Those of which all processes have ended are left out.
+
+    **Example:**
+
+    .. code:: python
+
+        heartbeats = ask(host, heartbeats_section({"%7": [4711, 4712], "%9": [5000]}))
+        if not isinstance(heartbeats, Unknown) and "%7" in heartbeats:
+            print(heartbeats["%7"].busy)
+    """
+    asked = {name: tuple(dict.fromkeys(int(each) for each in pids)) for name, pids in trees.items()}
+    return _section([pid for pids in asked.values() for pid in (*pids, 0)], lambda lines: _each(asked, lines))
+
+
+def _section(asked: Iterable[int], parse: Callable[[list[str]], T]) -> Section[T]:
     # The same words to the host about other processes are another question.
-    script = f"{_SCRIPT}\n: {' '.join(map(str, asked))}"
-    return keyed_section("heartbeat", script, lambda lines: parse_heartbeat(asked, lines))
+    return keyed_section("heartbeat", f"{_SCRIPT}\n: {' '.join(map(str, asked))}", parse)
+
+
+def _each(trees: Mapping[str, Sequence[int]], lines: Iterable[str]) -> dict[str, Heartbeat]:
+    first, second, now = _looks(lines)
+    beats = {name: _between(pids, first, second, now=now) for name, pids in trees.items()}
+    return {name: each for name, each in beats.items() if each is not None}
 
 
 def parse_heartbeat(pids: Sequence[int], lines: Iterable[str]) -> Heartbeat:
     """What the two readings say of ``pids`` and everything below them; raises ``ParseError`` when they are none."""
+    first, second, now = _looks(lines)
+    beat = _between(pids, first, second, now=now)
+    if beat is None:
+        raise ParseError("they have ended meanwhile")
+    return beat
+
+
+def _looks(lines: Iterable[str]) -> tuple[dict[int, _Beat], dict[int, _Beat], float]:
+    """Both readings, by pid, and the host's clock."""
     ticks, now = 100.0, None
     looks: list[dict[int, _Beat]] = []
     rows: list[list[str]] = []
@@ -85,7 +125,7 @@ def parse_heartbeat(pids: Sequence[int], lines: Iterable[str]) -> Heartbeat:
             rows.append(words)
     if len(looks) != 2 or now is None or rows:
         raise ParseError("the processes' times are cut off")
-    return _between(pids, *looks, now=now)
+    return looks[0], looks[1], now
 
 
 def _beats(rows: Sequence[Sequence[str]], ticks: float) -> Iterable[_Beat]:
@@ -110,11 +150,12 @@ def _seconds(text: str) -> float | None:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def _between(pids: Sequence[int], first: dict[int, _Beat], second: dict[int, _Beat], *, now: float) -> Heartbeat:
+def _between(pids: Sequence[int], first: dict[int, _Beat], second: dict[int, _Beat], *, now: float) -> Heartbeat | None:
+    """What happened between two readings; None when none of ``pids`` is in both."""
     before, after = _tree(pids, first), _tree(pids, second)
     tops = [each for each in pids if each in after and each in before and after[each].began == before[each].began]
     if not tops:
-        raise ParseError("they have ended meanwhile")
+        return None
     used = sum(each.used for each in after.values()) - sum(each.used for each in before.values())
     ages = [each.age for each in (before[pid] for pid in tops) if each.age is not None]
     return Heartbeat(

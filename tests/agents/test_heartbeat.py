@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from facts.heartbeat import heartbeat_section, parse_heartbeat
+from facts.heartbeat import heartbeat_section, heartbeats_section, parse_heartbeat
 from miyabi.agent_state import Heartbeat
 from miyabi.errors import ParseError
 from tests.facts.hosts import INSTALLED_SHELLS, POSIX_TOOLS, PretendedHost, ask
@@ -52,6 +52,17 @@ def test_busy_idle_and_stopped(machine: Machine, children: list[subprocess.Popen
     assert seen.stopped == (stopped,)
     assert seen.born_at is not None
     assert abs(seen.born_at - started) < 3
+
+
+def test_several_panes_take_no_longer_than_one(machine: Machine, children: list[subprocess.Popen[bytes]]) -> None:
+    busy, idle = _start(machine, children, "while :; do :; done"), _start(machine, children, "sleep 600 & wait")
+    before = time.monotonic()
+    seen = ask(heartbeats_section({"%1": [busy], "%2": [idle], "%3": [99999999]}))
+    assert time.monotonic() - before < 4
+    assert list(seen) == ["%1", "%2"]
+    assert seen["%1"].busy > 0.05
+    assert seen["%2"].busy == 0
+    assert heartbeats_section({"a": [1], "b": [2]}).script != heartbeats_section({"a": [1, 2]}).script
 
 
 def test_what_only_waits_uses_nothing(machine: Machine, children: list[subprocess.Popen[bytes]]) -> None:

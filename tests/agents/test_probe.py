@@ -513,7 +513,7 @@ def test_twenty_agents_cost_as_many_programs_as_one(tmux_server: TmuxServer, tmp
 def test_more_agents_than_one_message_to_tmux_may_hold(tmux_server: TmuxServer) -> None:
     tmux_server.configure("set -g default-command 'exec sleep 600'\n")
     tmux_server.start("main")
-    names = [f"agent-{number:03}" for number in range(130)]
+    names = [f"agent-{number:03}" for number in range(200)]
     for start in range(0, len(names), 26):
         words: list[str] = []
         for name in names[start : start + 26]:
