@@ -46,8 +46,9 @@ def climb() -> None:
             recovery.level(name="L2 session", name_of_level="L2", _ignore_errors=True)
         if last >= Level.L3:
             recovery.level(name="L3 full", name_of_level="L3", _ignore_errors=True)
-        attend(wanted)
+        # Who has lost its task hears of that first, and not that it may go on.
         give_tasks(wanted)
+        attend(wanted)
     if scope in WITH_SERVICES:
         check_services(wanted)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from miyabi.agent_remedy import MARGIN, SURE
 from miyabi.agent_state import Judgement
 from miyabi.continuation import continuation_of, prompt_of, unfinished_of, withdrawal_of
 from miyabi.partial_work import Work, unknown_work
@@ -14,9 +15,6 @@ from miyabi.state import Observed
 from miyabi.task_assignment import WITHDRAWN, Assignment
 from miyabi.task_registry import HOLDING, AgentEntry, Registry, TaskEntry, next_tasks, peers
 from miyabi.task_strategy import AgentStanding, Choice, Situation, choose
-
-# Below this confidence nothing is typed.
-SURE = 0.8
 
 _STANDINGS: dict[str, AgentStanding] = {
     "working": "back",
@@ -39,7 +37,8 @@ class AgentNow(Observed):
 
     + standing: see ``miyabi.task_strategy``
     + is_ready: whether it is certain that it waits for a new line
-    + is_settling: whether it would be, had two looks agreed on it
+    + is_over: whether it is certain that its usage limit has ended, and it waits to be told so
+    + is_settling: whether it would be one of these, had two looks agreed on it
     + mark: the very process that it is, as ``miyabi.task_assignment.mark_of`` writes it; "" when there is none
     + session_id: of the conversation that it leads; "" when nobody knows
     + until, since: when it ends by itself, and since when it is so, seconds since the epoch; None when nobody knows
@@ -48,6 +47,7 @@ class AgentNow(Observed):
     name: str
     standing: AgentStanding = "unknown"
     is_ready: bool = False
+    is_over: bool = False
     is_settling: bool = False
     mark: str = ""
     session_id: str = ""
@@ -55,24 +55,26 @@ class AgentNow(Observed):
     since: float | None = None
 
 
-def agent_now(
-    name: str, judged: Judgement | None, *, mark: str = "", session_id: str = "", since: float | None = None
-) -> AgentNow:
-    """How an agent is, by the verdict on it; None is that nobody can tell."""
+def agent_now(known: AgentNow, judged: Judgement | None, now: float) -> AgentNow:
+    """How an agent is, by the verdict on it; None is that nobody can tell.
+
+    + known: what is known of it besides
+    + now: the host's clock, seconds since the epoch
+    """
     if judged is None:
-        return AgentNow(name, mark=mark, session_id=session_id)
+        return known
     is_sure = judged.confidence >= SURE
     standing = _STANDINGS.get(judged.condition, "unknown") if is_sure else "unknown"
+    is_past = judged.until is not None and judged.until + MARGIN <= now
     rests = is_sure and judged.condition == "idle" and not judged.menu
-    return AgentNow(
-        name=name,
+    is_over = standing == "limited" and is_past and not judged.menu
+    return replace(
+        known,
         standing=standing,
         is_ready=rests and judged.confirmed,
-        is_settling=rests and not judged.confirmed,
-        mark=mark,
-        session_id=session_id,
+        is_over=is_over and judged.confirmed,
+        is_settling=(rests or is_over) and not judged.confirmed,
         until=judged.until,
-        since=since,
     )
 
 
@@ -233,7 +235,9 @@ def _chosen(entry: TaskEntry, choice: Choice, work: Work, agents: Mapping[str, A
 def _withdrawn(registry: Registry, agents: Mapping[str, AgentNow]) -> Iterator[TaskStep]:
     for each in registry.agents:
         entry = registry.task(each.withdrawn) if each.withdrawn else None
-        if entry is not None and agents.get(each.name, AgentNow("")).is_ready:
+        now = agents.get(each.name, AgentNow(each.name))
+        # To go on is what it must not be told.
+        if entry is not None and (now.is_ready or now.is_over):
             yield TaskStep("withdraw", entry.task, each.name, withdrawal_of(entry.task))
 
 

@@ -128,13 +128,13 @@ def agents_now(target: Host, wanted: Spec, seen: observed.Host) -> dict[str, Age
             # The levels had their turn, and it is not there.
             judged = Judgement("dead", detail="its pane is not there") if has is None else None
         led = seen.agents.conversations.get(pane.name) if seen.agents else None
-        found[pane.name] = agent_now(
+        known = AgentNow(
             pane.name,
-            judged,
             mark=_mark(pane, has, seen),
             session_id=led.session_id if led else "",
             since=shows.same_since if shows else None,
         )
+        found[pane.name] = agent_now(known, judged, seen.agents.now if seen.agents else 0.0)
     return found
 
 

@@ -273,6 +273,20 @@ def test_another_one_gets_it_and_the_first_hears_of_it() -> None:
     assert not any(does == "hand" for does, _, agent in steps(moved, ready("kaede")) if agent == "kaede")
 
 
+def test_who_was_limited_hears_that_its_task_is_gone_before_all_else() -> None:
+    moved = registry(assignments=given_to("kaede", "docs", strategy=WITHDRAWN) | given_to("botan", "docs"))
+    limited = Judgement("limited", 0.95, until=NOW - 300, confirmed=True)
+    for judged, is_told in (
+        (limited, True),
+        (replace(limited, until=NOW - 30), False),
+        (replace(limited, menu=True), False),
+        (replace(limited, confirmed=False), False),
+        (replace(limited, until=None), False),
+    ):
+        agents = {"kaede": agent_now(AgentNow("kaede", mark="m1"), judged, NOW)} | ready("botan")
+        assert (("withdraw", "docs", "kaede") in steps(moved, agents)) == is_told
+
+
 def test_a_task_of_one_agent_goes_to_no_other() -> None:
     found = registry(assignments=given_to("kaede", "schema"))
     agents = ready("botan") | {"kaede": AgentNow("kaede", "held")}
@@ -321,7 +335,7 @@ def test_two_work_in_one_folder_only_when_both_may() -> None:
     ],
 )
 def test_how_an_agent_stands(judged: Judgement | None, standing: str, is_ready: bool) -> None:
-    found = agent_now("kaede", judged)
+    found = agent_now(AgentNow("kaede"), judged, NOW)
     assert (found.standing, found.is_ready) == (standing, is_ready)
 
 
@@ -359,9 +373,9 @@ def test_what_to_see_to_first() -> None:
     text = continuation_of(TASK, None, work(lock_age=4000.0, changed=2, files=("a.py", "b.py")), folder="~/w")
     assert text == (
         "You were interrupted in your task login and have been started again: go on where you stopped, and do not "
-        "begin anew. It is task login, in ~/w on the branch feature. State of the work: index.lock was left behind by a "
-        "git that is gone (4000 s old); 2 files not committed (a.py, b.py): no git runs any more that holds it: remove it "
-        'first. When it is done, set "status" to "done" in the JSON file that $MIYABI_CHECKPOINT names.'
+        "begin anew. It is task login, in ~/w on the branch feature. State of the work: index.lock was left behind by "
+        "a git that is gone (4000 s old); 2 files not committed (a.py, b.py): no git runs any more that holds it: "
+        'remove it first. When it is done, set "status" to "done" in the JSON file that $MIYABI_CHECKPOINT names.'
     )
     assert withdrawal_of(TASK).startswith("Another agent has been given your task login")
 
