@@ -164,30 +164,20 @@ def summarise_agents(
     agents: agent_state.Agents,
 ) -> dict[str, AgentSummary]:
     """The agents of a spec by their targets, each judged by what one look saw."""
-    from miyabi.agent_judgement import judge_agent  # noqa: PLC0415 - as above
-    from miyabi.drift import Target  # noqa: PLC0415
+    from miyabi.judged_agents import judged_agents  # noqa: PLC0415 - as above
     from miyabi.match import match_sessions  # noqa: PLC0415
 
-    seen = {each.pane_id: each for each in agents.panes}
-    found: dict[str, AgentSummary] = {}
-    for session in match_sessions(wanted, tmux, processes):
-        for window in session.windows:
-            for match in window.panes:
-                if match.pane.agent is None:
-                    continue
-                kind = kind_of(match.pane, kinds)
-                pane = seen.get(match.seen.pane_id) if match.seen else None
-                judged = judge_agent(match.pane, match.seen, pane, processes, kind, agents, now=agents.now)
-                conversation = agents.conversations.get(match.pane.name)
-                target = Target(session.session.session_name, window.window.name, match.pane.name)
-                found[str(target)] = {
-                    "condition": judged.condition,
-                    "confidence": judged.confidence,
-                    "since": pane.same_since if pane else None,
-                    "until": judged.until,
-                    "detail": judged.detail,
-                    "lines": list(judged.lines),
-                    "session_id": conversation.session_id if conversation else None,
-                    "kind": kind.name if kind else None,
-                }
-    return found
+    seen = state.Host(tmux=tmux, processes=processes, agents=agents)
+    return {
+        str(each.target): {
+            "condition": each.judged.condition,
+            "confidence": each.judged.confidence,
+            "since": each.seen.same_since if each.seen else None,
+            "until": each.judged.until,
+            "detail": each.judged.detail,
+            "lines": list(each.judged.lines),
+            "session_id": known.session_id if (known := agents.conversations.get(each.pane.name)) else None,
+            "kind": each.kind.name if each.kind else None,
+        }
+        for each in judged_agents(match_sessions(wanted, tmux, processes), seen, kinds)
+    }

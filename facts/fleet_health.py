@@ -17,6 +17,7 @@ from facts.daemons import daemons_section
 from facts.disk import disk_section
 from facts.files import config_section, prunable_section
 from facts.host import host_sections, state_of
+from facts.host_kinds import host_kinds
 from facts.host_spec import host_spec
 from facts.logs import logs_section
 from facts.memory import memory_section
@@ -95,7 +96,8 @@ class Drifts(FactBase[FleetHealth]):
         answers = {title: _read(section, found) for title, section in _sections(wanted).items()}
         ladder = {section.title for section in _ladder(wanted)}
         seen = state_of({title: each for title, each in answers.items() if title in ladder})
-        return judge_host(wanted, seen, _upkeep(wanted, answers, seen, (self._asked, time())))
+        upkeep = _upkeep(wanted, answers, seen, (self._asked, time()))
+        return judge_host(wanted, seen, upkeep, host_kinds(ctx_host.get()) if seen.agents else {})
 
 
 def _spec() -> Spec | str:

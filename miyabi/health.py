@@ -13,7 +13,9 @@ from miyabi.records import UPKEEP
 from miyabi.state import Observed
 
 if TYPE_CHECKING:
+    from miyabi.agent_kind import AgentKind
     from miyabi.gate_types import Request
+    from miyabi.judged_agents import JudgedAgent
 
 # What a supervised pane's drift makes of the agent in it.
 _AGENT_STATES: dict[DriftKind, str] = {
@@ -51,7 +53,8 @@ class Numbers(Observed):
 
     + disk_used, memory_available: in percent
     + load: over one minute
-    + agents: the state of each supervised pane by its target: ``running``, ``dead``, ``exited`` or ``missing``
+    + agents: the state of each supervised pane by its target: ``dead``, ``exited``, ``missing``, the condition of an
+      agent that lives, such as ``working``, or ``running`` where that is not known
     """
 
     boot_id: str | None = None
@@ -86,10 +89,16 @@ class FleetHealth(Observed):
     watched: Mapping[str, float] = field(default_factory=dict)
 
 
-def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()) -> FleetHealth:
+def judge_host(
+    wanted: spec.Spec,
+    seen: state.Host,
+    upkeep: Iterable[Found] = (),
+    kinds: Mapping[str, AgentKind] | None = None,
+) -> FleetHealth:
     """How a host stands against its spec.
 
     + upkeep: what was found of the subjects that are no part of the tmux fleet
+    + kinds: the kinds of agents that are known, by name
     """
     # A recovery that finds nothing to do needs of this module only the numbers.
     from miyabi.gate_requests import Circumstances, requests_of  # noqa: PLC0415
@@ -99,7 +108,8 @@ def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()
     fleet = find_drift(matches, seen)
     asked = requests_of("", fleet, matches, seen, Circumstances(now=0.0))
     found = (found_of(drift, request) for drift, request in zip(fleet, asked, strict=True))
-    told = [*found, *upkeep]
+    agents = _judged(matches, seen, kinds or {})
+    told = [*found, *(each for agent in agents for each in _of_agent(agent)), *upkeep]
     drifts = tuple(each for each in told if each.kind not in {"warning", "unknown"})
     unknown = tuple(each for each in told if each.kind == "unknown")
     if refused is not None:
@@ -111,7 +121,7 @@ def judge_host(wanted: spec.Spec, seen: state.Host, upkeep: Iterable[Found] = ()
         drifts=drifts,
         warnings=tuple(each for each in told if each.kind == "warning"),
         unknown=unknown,
-        observation=numbers_of(seen, agents_of(matches, fleet)),
+        observation=numbers_of(seen, agents_of(matches, fleet, conditions_of(agents))),
         watched=watched(matches, seen),
     )
 
@@ -142,10 +152,42 @@ def numbers_of(seen: state.Host, agents: Mapping[str, str] | None = None) -> Num
     )
 
 
-def agents_of(matches: Iterable[SessionMatch], drifts: Iterable[Drift]) -> dict[str, str]:
-    """The state of each supervised pane, by its target."""
+def _judged(
+    matches: Iterable[SessionMatch], seen: state.Host, kinds: Mapping[str, AgentKind]
+) -> tuple[JudgedAgent, ...]:
+    if seen.agents is None or not kinds:
+        return ()
+    from miyabi.judged_agents import judged_agents  # noqa: PLC0415 - as above
+
+    return tuple(judged_agents(matches, seen, kinds))
+
+
+def _of_agent(agent: JudgedAgent) -> Iterator[Found]:
+    """What a recovery would tell of an agent, or do about it beside a restart; one look proves no stall."""
+    if agent.remedy.does in {"tell", "park"}:
+        yield warning_found(agent.name, agent.remedy.reason)
+    elif agent.remedy.does in {"type", "press", "restart"}:
+        yield upkeep_found(agent.name, agent.remedy.reason)
+    elif agent.judged.suspect:
+        yield warning_found(agent.name, agent.judged.detail)
+
+
+def conditions_of(agents: Iterable[JudgedAgent]) -> dict[str, str]:
+    """The conditions of agents that live, by their targets; unknown ones are left out."""
+    known = ((str(each.target), each.judged.condition) for each in agents if each.there and not each.there.dead)
+    return {target: condition for target, condition in known if condition not in {"unknown", "exited", "dead"}}
+
+
+def agents_of(
+    matches: Iterable[SessionMatch], drifts: Iterable[Drift], conditions: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The state of each supervised pane, by its target.
+
+    + conditions: of the agents that live, as far as they are known
+    """
     by_target = {drift.target: drift.kind for drift in drifts}
-    return dict(_agents(matches, by_target))
+    known = conditions or {}
+    return {target: known.get(target, how) if how == "running" else how for target, how in _agents(matches, by_target)}
 
 
 def _agents(matches: Iterable[SessionMatch], drifts: Mapping[Target, DriftKind]) -> Iterator[tuple[str, str]]:

@@ -61,6 +61,10 @@ class RunEnded(Record):
     hosts: int
 
 
+# The states of agents that are not there, or do nothing.
+AGENT_IS_DOWN = frozenset({"dead", "exited", "missing", "stalled"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation(Record):
     """What one run saw of one host at its first look.
@@ -71,7 +75,8 @@ class Observation(Record):
     + boot_id, uptime: which boot, and seconds since then
     + disk_used, memory_available: in percent
     + load: over one minute
-    + agents: the state of each supervised pane by its target, such as ``running``, ``dead``, ``exited``, ``missing``
+    + agents: the state of each supervised pane by its target: ``dead``, ``exited``, ``missing``, the condition of an
+      agent that lives, such as ``working``, or ``running`` where that is not known
 
     None is unknown.
     """

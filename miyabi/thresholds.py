@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from miyabi.alert_rules import Threshold
-from miyabi.records import Observation, Recovered
+from miyabi.records import AGENT_IS_DOWN, Observation, Recovered
 from miyabi.severity import Circumstances, severity_of
 from miyabi.verdict import Verdict
 from miyabi.words import lasting
@@ -140,12 +140,9 @@ def _agents(_: Threshold, observations: Sequence[Observation], *__: object) -> I
         # Of an agent whose state is unknown nobody can say that it is down.
         states = [state for state in each.agents.values() if state != "unknown"]
         if each.fleet and each.health in {"healthy", "drift"} and states:
-            down = sum(state in _DOWN for state in states)
+            down = sum(state in AGENT_IS_DOWN for state in states)
             text = f"{down} of {len(states)} agents are down"
             yield _Reading(each.host, "agents", 100 * down / len(states), text)
-
-
-_DOWN = frozenset({"dead", "exited", "missing"})
 
 
 def _success(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, cast
 from facts.host_kinds import host_kinds
 from facts.observation import Unknown, ask, ask_together, forget
 from miyabi import spec, state
-from miyabi.agent_judgement import judge_agent
-from miyabi.agent_kind import AgentKind, kind_of
-from miyabi.agent_remedy import AgentCase, AgentRemedy, remedy_for
-from miyabi.agent_state import AgentPane, Agents, Heartbeat, Judgement
+from miyabi.agent_remedy import AgentRemedy
+from miyabi.agent_state import Agents, Heartbeat, Judgement
 from miyabi.drift import Drift, Target
+from miyabi.judged_agents import JudgedAgent, judged_agents
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.plan import Action
@@ -28,34 +27,41 @@ _LOOKED = "miyabi_agents"
 
 @dataclass(frozen=True, slots=True)
 class LookedAgent:
-    """An agent of the spec whose pane is there.
+    """An agent whose pane is there and managed.
 
-    + pane: as the spec has it
-    + there: as tmux has it
-    + seen: what its screen showed; None when it was not read
-    + heartbeat: None when it was not a suspect
+    + there: its pane, as tmux has it
+    + judged_by: all that was made of it
     + clock: what to add to a moment on the host to have it on this machine, in seconds
     """
 
-    target: Target
-    pane: spec.Pane
     there: state.Pane
-    seen: AgentPane | None
-    kind: AgentKind | None
-    judged: Judgement
-    remedy: AgentRemedy
-    heartbeat: Heartbeat | None = None
+    judged_by: JudgedAgent
     clock: float = 0.0
 
     @property
+    def target(self) -> Target:
+        """What it is in the spec."""
+        return self.judged_by.target
+
+    @property
     def name(self) -> str:
-        """How its cases are called: what is held, told and remembered of it is told apart from its pane's restarts."""
-        return f"agent {self.target}"
+        """How its cases are called."""
+        return self.judged_by.name
+
+    @property
+    def judged(self) -> Judgement:
+        """Its condition."""
+        return self.judged_by.judged
+
+    @property
+    def remedy(self) -> AgentRemedy:
+        """What it needs."""
+        return self.judged_by.remedy
 
     @property
     def unchanged_since(self) -> float | None:
         """Since when its screen is the same, on this machine's clock; None when nobody knows."""
-        since = self.seen.same_since if self.seen else None
+        since = self.judged_by.seen.same_since if self.judged_by.seen else None
         return None if since is None else since + self.clock
 
 
@@ -66,41 +72,15 @@ def looked_agents(host: Host, matches: Sequence[SessionMatch], seen: state.Host)
     known = cast("tuple[Agents, tuple[LookedAgent, ...]] | None", host.connector_data.get(_LOOKED))
     if known is not None and known[0] is seen.agents:
         return known[1]
-    found = tuple(_judged(host, matches, seen, seen.agents))
+    kinds = host_kinds(host)
+    judged = tuple(judged_agents(matches, seen, kinds))
+    suspects = [each.there for each in judged if each.judged.suspect and each.there is not None]
+    if suspects:
+        judged = tuple(judged_agents(matches, seen, kinds, _heartbeats(host, suspects, seen.processes or ())))
+    clock = now() - seen.agents.now
+    found = tuple(LookedAgent(each.there, each, clock) for each in judged if each.there and each.is_managed)
     host.connector_data[_LOOKED] = (seen.agents, found)
     return found
-
-
-def _judged(host: Host, matches: Sequence[SessionMatch], seen: state.Host, agents: Agents) -> Iterator[LookedAgent]:
-    kinds = host_kinds(host)
-    panes = {each.pane_id: each for each in agents.panes}
-    first = []
-    for target, wanted, there in _there(matches):
-        shown, kind = panes.get(there.pane_id), kind_of(wanted, kinds)
-        judged = judge_agent(wanted, there, shown, seen.processes, kind, agents, now=agents.now)
-        first.append((target, wanted, there, shown, kind, judged))
-    suspects = [there for _, _, there, _, _, judged in first if judged.suspect]
-    heartbeats = _heartbeats(host, suspects, seen.processes or ())
-    for target, wanted, there, shown, kind, at_first in first:
-        heartbeat, judged = heartbeats.get(there.pane_id), at_first
-        if heartbeat is not None:
-            judged = judge_agent(
-                wanted, there, shown, seen.processes, kind, agents, heartbeat=heartbeat, now=agents.now
-            )
-        agent = wanted.agent or spec.Agent()
-        case = AgentCase(judged, agent, kind, shown.nudged_for if shown else "", agents.now)
-        clock = now() - agents.now
-        yield LookedAgent(target, wanted, there, shown, kind, judged, remedy_for(case), heartbeat, clock)
-
-
-def _there(matches: Iterable[SessionMatch]) -> Iterator[tuple[Target, spec.Pane, state.Pane]]:
-    """The panes of agents that are managed already: what only looks like one is adopted first."""
-    for session in matches:
-        for window in session.windows:
-            for match in window.panes:
-                if match.pane.agent is not None and match.seen is not None and match.marked:
-                    target = Target(session.session.session_name, window.window.name, match.pane.name)
-                    yield target, match.pane, match.seen
 
 
 def _heartbeats(
@@ -128,7 +108,7 @@ def stalled_drifts(agents: Iterable[LookedAgent], found: Iterable[Drift]) -> Ite
     """
     wrong = {drift.target for drift in found}
     for each in agents:
-        if each.remedy.does == "restart" and each.pane.restart != "never" and each.target not in wrong:
+        if each.remedy.does == "restart" and each.judged_by.pane.restart != "never" and each.target not in wrong:
             yield Drift("agent-stalled", each.target, Level.L1, each.remedy.reason)
 
 
@@ -149,7 +129,7 @@ def ending_stalled(
         if agent is None or pane is None or pane.pid is None or pane.dead or action.level is not Level.L1:
             return action
         pids = [each.pid for each in descendants(processes, pane.pid)]
-        stopped = agent.heartbeat.stopped if agent.heartbeat else ()
+        stopped = agent.judged_by.heartbeat.stopped if agent.judged_by.heartbeat else ()
         return replace(action, ends=end_stalled(pane.pane_id, pane.pid, pids, stopped, server))
 
     return tuple(first(action) for action in actions)

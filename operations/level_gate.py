@@ -58,7 +58,8 @@ def pass_gate(
 
 
 def _proof(agent: LookedAgent) -> tuple[float | None, float | None]:
-    born_at = agent.heartbeat.born_at if agent.heartbeat else None
+    heartbeat = agent.judged_by.heartbeat
+    born_at = heartbeat.born_at if heartbeat else None
     return agent.unchanged_since, None if born_at is None else born_at + agent.clock
 
 

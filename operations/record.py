@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from miyabi.climb import Climb, Step, is_wish
 from miyabi.drift import Drift
 from miyabi.health import agents_of, numbers_of
 from miyabi.match import SessionMatch
-from miyabi.records import UPKEEP, DriftSeen, Health, Observation, Recovered
+from miyabi.records import AGENT_IS_DOWN, UPKEEP, DriftSeen, Health, Observation, Recovered
 from miyabi.subjects import INSTANCE
 from miyabi.upkeep import DAMAGE, Finding
 from operations.availability import absence
@@ -55,7 +55,7 @@ def at_the_end(host: Host, climb: Climb, told: Container[str] = ()) -> Observati
     wrong = {str(drift.target) for drift in climb.drifts}
     wishes = {str(target) for target, decision in climb.held.items() if is_wish(decision)}
     agents = {
-        name: how if name in wrong and name not in told else "running"
+        name: how if (name in wrong and name not in told) or how not in AGENT_IS_DOWN else "running"
         for name, how in first.agents.items()
         if name not in wrong or name not in wishes
     }
@@ -84,11 +84,13 @@ def note_first_look(
     *,
     unknown: str | None = None,
     fleet: bool = True,
+    conditions: Mapping[str, str] | None = None,
 ) -> None:
     """Write down what the run saw of a host before it changed anything in its fleet.
 
     + unknown: why its state could not be told
     + fleet: whether its tmux fleet was looked at
+    + conditions: of its agents that live, by their targets
     """
     memory = memory_of(host.state)
     damage = [drift for drift in drifts if drift.kind != "unmarked"]
@@ -102,7 +104,7 @@ def note_first_look(
         reason=unknown or "; ".join(reasons),
         fleet=fleet and not unknown,
         upkeep=keeps_up(host),
-        **asdict(numbers_of(seen, agents_of(matches, damage))),
+        **asdict(numbers_of(seen, agents_of(matches, damage, conditions))),
     )
     host.connector_data[_OBSERVED] = first
     memory.keep(

@@ -170,7 +170,7 @@ def test_a_question_about_trust_is_answered_where_the_spec_says_so(machine: Mach
 def test_an_agent_that_hangs_is_restarted_with_its_conversation(fleet: Fleet) -> None:
     [start] = fleet.agents.starts("kaede")
     fleet.agents.steered("kaede", "hang")
-    wait_until(lambda: fleet.run() and len(fleet.agents.starts("kaede")) == 2, timeout=40, what="it is restarted")
+    wait_until(lambda: fleet.run().commands and len(fleet.agents.starts("kaede")) == 2, timeout=40, what="it is restarted")
     again = fleet.agents.starts("kaede")[-1]
     assert (again["session"], again["resumed"]) == (start["session"], True)
     pids = fleet.living()

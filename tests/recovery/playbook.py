@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from facts.agents import agent_panes
 from facts.host_spec import host_spec
 from facts.probe import probe_script
 from miyabi.climb import Climb
+from miyabi.errors import SpecError
 from miyabi.upkeep import Finding
 from operations import agents, converge, recovery
 from operations.climbing import climb_of
@@ -93,8 +94,10 @@ def recover(machine: Machine, spec: Path, *, levels: str = "L1 L2 L3", remember:
         for level in levels.split():
             add_op(state, recovery.level, name_of_level=level, _ignore_errors=True)
         [host] = state.inventory
-        if any(agent_panes(host_spec(host))):
-            add_op(state, agents.attended, _ignore_errors=True)
+        # A spec that is wrong is the operations' to refuse.
+        with suppress(SpecError):
+            if any(agent_panes(host_spec(host))):
+                add_op(state, agents.attended, _ignore_errors=True)
         add_op(state, recovery.confirm)
         state.set_stage(StateStage.Execute)
         try:
