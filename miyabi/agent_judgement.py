@@ -11,12 +11,10 @@ from dataclasses import replace
 from miyabi import spec, state
 from miyabi.agent_kind import AgentKind
 from miyabi.agent_lines import body_of
-from miyabi.agent_loop import loop_in
 from miyabi.agent_reading import read_screen
 from miyabi.agent_state import AgentCause, AgentCondition, AgentPane, Agents, Heartbeat, Judgement
 from miyabi.agent_texts import Reading
 from miyabi.processes import death, is_idle_shell
-from miyabi.transcript_reading import with_transcript
 
 # How old a screen must be to have been the same at two looks.
 _TWO_LOOKS = 2.0
@@ -65,7 +63,10 @@ def judge_agent(  # noqa: PLR0913, PLR0917 - these are all the signs there are
         return Judgement("unknown", 0.0, detail="its screen was not read")
     if kind is None or reading is None:
         return Judgement("unknown", 0.0, detail="its kind of agent is not known", confirmed=confirmed)
-    reading = with_transcript(reading, seen, kind, offset=agents.offset, now=now)
+    if seen.transcript is not None:
+        from miyabi.transcript_reading import with_transcript  # noqa: PLC0415 - few agents need it
+
+        reading = with_transcript(reading, seen, kind, offset=agents.offset, now=now)
     judged = _judgement(reading, confirmed=confirmed)
     if reading.condition == "working":
         judged = _stalled(judged, reading, wanted, seen, kind, heartbeat, now=now)
@@ -156,6 +157,8 @@ def _looping(judged: Judgement, reading: Reading, seen: AgentPane) -> Judgement:
     at_rest = reading.condition == "idle" and not reading.lines
     if not (judged.condition == "working" or reading.condition == "unknown" or at_rest) or reading.cause:
         return judged
+    from miyabi.agent_loop import loop_in  # noqa: PLC0415 - who waits for a human goes round in no circle
+
     block = loop_in(body_of(seen.lines))
     if not block:
         return judged

@@ -9,7 +9,6 @@ from functools import cache
 from miyabi.agent_kind import AgentKind, Pattern, Sign
 from miyabi.agent_lines import Row, Screen
 from miyabi.agent_state import AgentCause, AgentCondition
-from miyabi.reset_time import reset_time
 
 # On one line, the first of these is meant; a permission's own words come before what its command may mention.
 _RANK: tuple[Sign, ...] = (
@@ -157,6 +156,8 @@ def reading_of(hit: Hit, shown_at: float, offset: int, *, exact: bool = False) -
         return Reading("unknown", confidence, lines, detail=text, cause=sign)
     until = None
     if hit.pattern.until and hit.match[hit.pattern.until]:
+        from miyabi.reset_time import reset_time  # noqa: PLC0415 - only a limited agent needs it
+
         until = reset_time(hit.match[hit.pattern.until], shown_at, offset, exact=exact)
     condition: AgentCondition = "idle" if sign == "finished" else sign
     return Reading(condition, confidence, lines, until, text)
