@@ -15,6 +15,8 @@ _WORD = r"(?<![A-Za-z0-9_-])"
 _NAMES = r"(?:password|passwd|passphrase|secret|token|(?:api|access|private)[_-]?key|credentials?)"
 # Of each of these names, a word that is in it.
 _NAMED = "passw passphrase secret token key credential"
+# Most lines with one of these words, such as those that count tokens, have nothing of the kind behind it.
+_NAMED_VALUE = rf"{_NAMES}(?:_[^\s=:]{{1,80}}|\d{{0,4}})[\"']?[=:]|(?:{_NAMES}|auth)[= \t]"
 # What is masked already stays as it is.
 _VALUE = r"(?!\*{8})(?P<secret>'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"]+)"
 
@@ -61,6 +63,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
 # The one that takes several lines.
 _KEY = r"(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))"
 
+_NAMING = frozenset([*_NAMED.split(), "auth"])
 _WORDS = tuple(dict.fromkeys(word for words, _ in PATTERNS for word in words.split()))
 
 
@@ -90,6 +93,8 @@ def _masked_line(line: str, words: list[str]) -> str:
     """
     folded = line.casefold()
     there = {word for word in words if word in folded}
+    if not there.isdisjoint(_NAMING) and not _compiled(_NAMED_VALUE).search(folded):
+        there -= _NAMING
     if there:
         for asked, pattern in PATTERNS:
             if not there.isdisjoint(asked.split()):
