@@ -79,7 +79,7 @@ _LIST = (
     _agent("agent-hang", "an agent hangs: its screen says busy and stands still", agent.HANG),
     _agent("agent-stop", "an agent is stopped: it lives and does nothing", agent.STOP),
     _agent("agent-limit-over", "an agent stands at a usage limit that is over", agent.LIMIT_OVER),
-    _agent("agent-overload", "an agent's service has refused it", agent.OVERLOAD),
+    _agent("agent-overload", "an agent's service has refused it", agent.OVERLOAD, mended=True),
     _agent("agent-context", "an agent has no room left in its context", agent.CONTEXT),
     _agent("agent-limit", "an agent has reached its usage limit, for an hour", agent.LIMIT, mended=True),
     _agent("agent-prompt", "an agent waits for a permission", agent.PROMPT, mended=True),

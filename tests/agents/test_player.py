@@ -39,7 +39,7 @@ _SHOWN = [
     ("claude", "login", {}, "Please run /login · API Error: 401"),
     ("claude", "context-full", {}, "Context low · Run /compact to compact & continue"),
     ("claude", "context-full", {"how": "failed"}, "Conversation too long."),
-    ("claude", "looping", {}, "I see the problem now"),
+    ("claude", "looping", {}, "Updated src/login.py with 1 addition"),
     ("codex", "working", {}, "• esc to interrupt)"),
     ("codex", "permission", {}, "Press enter to confirm or esc to cancel"),
     ("codex", "trust", {}, "Do you trust the contents of this directory?"),

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 def _home(variable: str, usual: str) -> Path:
@@ -37,6 +37,8 @@ class Conversation:
         self.kind, self.session_id = kind, session_id
         self.turns: list[str] = []
         self.path = path or self._new_path()
+        # Codex holds its file open as long as it lives, Claude Code opens its own for each line.
+        self._held = self._opened() if path and kind == "codex" else None
 
     @staticmethod
     def found(kind: str, session_id: str | None) -> Conversation | None:
@@ -107,8 +109,16 @@ class Conversation:
                 about = {"id": self.session_id, "timestamp": _stamp(time.time()), "cwd": str(Path.cwd())}
                 about |= {"originator": "codex_cli_rs", "cli_version": "0.155.1", "source": "cli"}
                 rows.insert(0, _event("session_meta", about))
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows))
+        file = self._held or self._opened()
+        file.write("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows))
+        file.flush()
+        if self.kind == "codex":
+            self._held = file
+        else:
+            file.close()
+
+    def _opened(self) -> TextIO:
+        return self.path.open("a", encoding="utf-8")
 
     def _new_path(self) -> Path:
         if self.kind == "claude":

@@ -55,9 +55,7 @@ STEPS = (
 )  # fmt: skip
 
 _LOOP = (
-    ("Let me run the tests again.", None),
     ("Bash(pytest -q tests/test_login.py)", "FAILED tests/test_login.py::test_login - assert 401 == 200"),
-    ("I see the problem now: the token is read before it is set.", None),
     ("Update(src/login.py)", "Updated src/login.py with 1 addition and 1 removal"),
 )
 
