@@ -64,7 +64,8 @@ at() {{
 }}
 last() {{
   printf '%s\n' "$1" | LC_ALL=C tr -cd '\n -~' | tr '|' '/' |
-    sed -e '/^Connection to .* closed\.$/d' -e '/^Warning: /d' -e '/^ *$/d' -e 's/[.; ]*$//' | tail -n 1 | cut -c 1-200
+    sed -e '/^Connection to .* closed\.$/d' -e '/^Warning: /d' -e '/^ *$/d' -e 's/^ssh: //' -e 's/[.; ]*$//' |
+    tail -n 1 | cut -c 1-200
 }}
 {_ENTER}
 human() {{
@@ -79,7 +80,9 @@ delay=1 since=
 while :; do
   printf '\033]2;{CONNECTING}\033\\\033[H\033[J'
   began=$(date +%s)
-  if [ "$#" -eq 0 ]; then human down "$(last "$advice")" "cannot be attached: $advice"; continue; fi
+  if [ "$#" -eq 0 ]; then
+    human down "$(last "$advice")" "cannot be attached: $advice; miyabi cockpit up looks again"; continue
+  fi
   tell trying "$began" 0 ''
   say attaching
   stty sane -icanon min 0 time 0 2>/dev/null && dd bs=4096 count=1 >/dev/null 2>&1

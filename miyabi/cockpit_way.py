@@ -59,8 +59,12 @@ def way_to(host: str, data: Mapping[str, object], expanded: Callable[[str], str]
         connector = name.partition("/")[0]
         return Way(why_not=f"it is reached by {connector}, and not by ssh")
     name = str(data.get("ssh_hostname") or name)
-    words = ("ssh", *_given(data, expanded))
-    return Way(ssh=("ssh", *_ATTACHING, *words[1:], "--", name), advice=shlex.join((*words, "--", name)))
+    given, checking = _given(data, expanded), data.get("ssh_strict_host_key_checking")
+    # pyinfra's own default, whatever ~/.ssh/config says; a human may look at a key, and accept it.
+    strict, asking = (("-o", f"StrictHostKeyChecking={how}") for how in (checking or "accept-new", "ask"))
+    return Way(
+        ssh=("ssh", *_ATTACHING, *given, *strict, "--", name), advice=shlex.join(("ssh", *given, *asking, "--", name))
+    )
 
 
 def _given(data: Mapping[str, object], expanded: Callable[[str], str]) -> tuple[str, ...]:
@@ -76,8 +80,6 @@ def _given(data: Mapping[str, object], expanded: Callable[[str], str]) -> tuple[
         words += ["-i", expanded(str(key)), "-o", "IdentitiesOnly=yes"]
     if known := data.get("ssh_known_hosts_file"):
         words += ["-o", f"UserKnownHostsFile={_in_configuration(expanded(str(known)))}"]
-    # pyinfra's own default, whatever ~/.ssh/config says.
-    words += ["-o", f"StrictHostKeyChecking={data.get('ssh_strict_host_key_checking') or 'accept-new'}"]
     if data.get("ssh_forward_agent"):
         words.append("-A")
     return tuple(words)

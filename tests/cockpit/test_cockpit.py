@@ -71,6 +71,8 @@ def test_a_host_is_reached_as_a_run_reaches_it() -> None:
         ("-o", "StrictHostKeyChecking=yes"), ("-o", "ServerAliveInterval=15"), ("-o", "ServerAliveCountMax=3"),
     ):  # fmt: skip
         assert pair in pairs
+    # By hand a human may look at a key that is not known.
+    assert "StrictHostKeyChecking=ask" in way_to("pixel", data, expanded).advice
     # pyinfra's own default.
     assert "StrictHostKeyChecking=accept-new" in way_to("mugen", {}, expanded).ssh
 
