@@ -15,7 +15,7 @@ from miyabi.checkpoint import LARGEST, Written
 from miyabi.conversation import AGENTS_FOLDER, file_name
 from miyabi.errors import ParseError
 from miyabi.host_lock import alone
-from miyabi.host_paths import HEXED, LATER, from_hex
+from miyabi.host_paths import LATER
 from miyabi.shell import HOST_ENVIRONMENT, HostText, quoted
 from miyabi.task_assignment import Register
 
@@ -26,13 +26,30 @@ KEPT = 5
 # What a script that writes ends with when the file is not any more what was read: EX_TEMPFAIL is a lock's.
 CHANGED = 76
 
-# told KIND KEY PATH: a line about a file, and what it holds. A file is known again by its inode, size and time.
-_TOLD = rf"""told() {{
-  if [ -L "$3" ] || {{ [ -e "$3" ] && [ ! -f "$3" ]; }}; then echo "odd $1 $2"; return; fi
-  [ -f "$3" ] || return 0
-  echo "file $1 $2 $(stat -c '%u %a %Y %i.%s.%Y' "$3" 2>/dev/null || stat -f '%u %Lp %m %i.%z.%m' "$3" 2>/dev/null)"
-  head -c {LARGEST + 1} "$3" 2>/dev/null | base64; echo 'end'
-}}"""
+# found KIND KEY PATH: remembers a file that is there. They are told by as many programs however many there are: one
+# tells what they are, one what they hold, with a text between them that nobody can have known before. A file is known
+# again by its inode, size and time.
+_BEGIN = r"""for tool in base64 mktemp; do
+  command -v "$tool" >/dev/null || { echo "$tool is not on this host: install it"; exit 127; }
+done
+work=$(mktemp -d "${TMPDIR:-/tmp}/miyabi.XXXXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT; trap 'exit 1' HUP INT TERM
+next=$work/next; printf '\n%s\n' "${work##*.}" >"$next" && : >"$work/names" || exit 1
+echo "now $(date +%s) $(id -u) ${work##*.}"; set --
+found() {
+  if [ -L "$3" ] || { [ -e "$3" ] && [ ! -f "$3" ]; }; then printf 'odd %s %s\0' "$1" "$2" >>"$work/names"; return 1; fi
+  [ -f "$3" ] || return 1
+  printf 'file %s %s\0' "$1" "$2" >>"$work/names"
+}"""
+
+_END = rf"""[ "$#" -eq 0 ] || stat -c '%u %a %Y %i.%s.%Y' "$@" >"$work/stats" 2>/dev/null ||
+  stat -f '%u %Lp %m %i.%z.%m' "$@" >"$work/stats" 2>/dev/null || {{ echo 'a file went away meanwhile'; exit 1; }}
+[ "$#" -eq 0 ] || while read -r owner mode changed digest; do
+  size=${{digest#*.}}; size=${{size%.*}}; echo "stat $owner $mode $changed $digest"
+  if [ "$size" -le {LARGEST} ]; then set -- "$@" "$1"; else set -- "$@" /dev/null; fi
+  set -- "$@" "$next"; shift
+done <"$work/stats"
+echo 'contents'; cat "$work/names" "$next" "$@" 2>/dev/null | head -c {64 * LARGEST * 10} | base64; echo 'end'"""
 
 
 def register_script(agents: Sequence[str], folders: Sequence[str]) -> str:
@@ -41,82 +58,85 @@ def register_script(agents: Sequence[str], folders: Sequence[str]) -> str:
     + agents: the names of the agents
     + folders: where results may lie, besides the register; may begin with ``~`` or ``$NAME``
     """
-    # What the shell of an agent reads is the environment of its own: the folder is the same for both.
-    lines = [
-        "command -v base64 >/dev/null || { echo 'base64 is not on this host: install it'; exit 127; }",
-        AGENTS_FOLDER,
-        HEXED,
-        _TOLD,
-        'echo "now $(date +%s) $(id -u)"',
-    ]
+    lines = [AGENTS_FOLDER, _BEGIN]
     for number, name in enumerate(agents):
-        path = f'"$MIYABI_AGENTS"/{file_name(name)}'
-        lines += [f"told checkpoint {number} {path}.json", f"told assignment {number} {path}.task"]
+        for kind, ending in (("checkpoint", "json"), ("assignment", "task")):
+            path = f'"$MIYABI_AGENTS"/{file_name(name)}.{ending}'
+            lines.append(f'found {kind} {number} {path} && set -- "$@" {path}')
     for number, folder in enumerate(("", *folders)):
         where = quoted(HostText(folder)) if folder else '"$MIYABI_AGENTS"'
         lines.append(
             f"count=0; for each in {where}/*_results.json; do\n"
-            '  [ -e "$each" ] || [ -L "$each" ] || continue\n'
             f'  count=$((count + 1)); [ "$count" -le {_RESULTS} ] || break\n'
-            f'  told result "{number}:$(hexed "${{each##*/}}")" "$each"\ndone'
+            f'  found result "{number}:${{each##*/}}" "$each" && set -- "$@" "$each"\ndone'
         )
-    return "\n".join([*lines, "echo all"])
+    return "\n".join([*lines, _END])
 
 
 def read_register(lines: Iterable[str], agents: Sequence[str], folders: Sequence[str]) -> Register:
     """The answer of ``register_script`` for the same names. Raises ``ParseError`` when it is cut off."""
+    told, stats, body = _told(lines)
+    _, now, user, nonce = told
+    names, *contents = body.split(f"\n{nonce}\n".encode())
+    heads = names.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    if len(contents) != len(stats) + 1:
+        raise ParseError("the register is cut off, or somebody tampers with it")
+    files = iter(zip(stats, contents, strict=False))
     checkpoints: dict[str, Written] = {}
     assignments: dict[str, Written] = {}
     results: list[tuple[str, Written]] = []
-    now, user, ended = 0.0, "", False
-    rest = iter(lines)
-    for line in rest:
-        word, *fields = line.split(" ")
-        if word == "now" and len(fields) == 2:
-            now, user = float(fields[0]), fields[1]
-        elif word == "all":
-            ended = True
-        elif word in {"file", "odd"} and len(fields) >= 2:
-            kind, key, *stat = fields
-            content = _content(rest) if word == "file" else None
-            written = _written(key, content, stat, user)
-            if kind == "result":
-                number, _, name = key.partition(":")
-                results.append((("", *folders)[int(number)], _named(written, from_hex(name))))
-            else:
-                found, ending = (checkpoints, "json") if kind == "checkpoint" else (assignments, "task")
-                agent = agents[int(key)]
-                found[agent] = _named(written, f"{file_name(agent)}.{ending}")
+    for head in heads:
+        word, kind, key = head.split(" ", 2)
+        stat, content = next(files, ((), None)) if word == "file" else ((), None)
+        if word == "file" and content is None:
+            raise ParseError("the register is cut off")
+        if kind == "result":
+            number, _, name = key.partition(":")
+            results.append((("", *folders)[int(number)], _written(name, content, stat, user)))
+        else:
+            found, ending = (checkpoints, "json") if kind == "checkpoint" else (assignments, "task")
+            agent = agents[int(key)]
+            found[agent] = _written(f"{file_name(agent)}.{ending}", content, stat, user)
+    return Register(checkpoints, assignments, tuple(results), float(now))
+
+
+def _told(lines: Iterable[str]) -> tuple[list[str], list[list[str]], bytes]:
+    """The first line's words, what each file is, and what they hold."""
+    first: list[str] = []
+    stats: list[list[str]] = []
+    body: list[str] | None = None
+    for line in lines:
+        if body is not None:
+            if line == "end":
+                return first, stats, _bytes(body)
+            body.append(line)
+        elif line == "contents" and first:
+            body = []
+        elif line.startswith("now ") and len(line.split(" ")) == 4:
+            first = line.split(" ")
+        elif line.startswith("stat ") and len(line.split(" ")) == 5:
+            stats.append(line.split(" ")[1:])
         else:
             raise ParseError(f"reading the register printed {line[:80]!r}")
-    if not ended:
-        raise ParseError("the register is cut off")
-    return Register(checkpoints, assignments, tuple(results), now)
-
-
-def _content(lines: Iterable[str]) -> bytes:
-    body: list[str] = []
-    for line in lines:
-        if line == "end":
-            try:
-                return b64decode("".join(body), validate=True)
-            except binascii.Error as error:
-                raise ParseError(f"the register is cut off: {error}") from error
-        body.append(line)
     raise ParseError("the register is cut off")
+
+
+def _bytes(body: list[str]) -> bytes:
+    try:
+        return b64decode("".join(body), validate=True)
+    except binascii.Error as error:
+        raise ParseError(f"the register is cut off: {error}") from error
 
 
 def _written(name: str, content: bytes | None, stat: Sequence[str], user: str) -> Written:
     if content is None or len(stat) != 4:
         return Written(name, None, is_own=False)
     owner, mode, changed, digest = stat
+    if int(digest.split(".")[1]) > LARGEST:
+        # It was not read.
+        content = bytes(LARGEST + 1)
     # Neither group nor others may write it.
-    is_own = owner == user and not int(mode, 8) & 0o022
-    return Written(name, content, is_own, float(changed), digest)
-
-
-def _named(written: Written, name: str) -> Written:
-    return Written(name, written.content, written.is_own, written.changed_at, written.digest)
+    return Written(name, content, owner == user and not int(mode, 8) & 0o022, float(changed), digest)
 
 
 # What is at a file's place now, as ``Written.digest`` has it.
