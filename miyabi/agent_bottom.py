@@ -81,7 +81,7 @@ def _bare_input(lines: list[str], form: re.Pattern[str] | None) -> tuple[int, in
     """The lines of an input without a frame: a prompt with nothing below it but its draft and a status."""
     for at in _upwards(lines, _LATEST):
         line = lines[at]
-        if PROMPT.match(line) or (form and form.search(line)):
+        if PROMPT.match(line) or (form and form.search(f"{line} ")):
             return at, _end_of_draft(lines, at)
         if not line[:1].isspace() or OUTPUT.match(line) or BULLET.match(line.strip()):
             return None

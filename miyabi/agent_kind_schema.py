@@ -50,7 +50,8 @@ def _name(value: str) -> str:
 
 def _with(*names: str, needed: str = "") -> AfterValidator:
     def check(value: str) -> str:
-        allowed = f"text with {' and '.join(f'{{{each}}}' for each in names)} in it, and no other braces"
+        allowed = f"text without braces but {' and '.join(f'{{{each}}}' for each in names)}"
+        allowed += f", and with {{{needed}}}" if needed else ""
         found = _PLACEHOLDER.findall(value)
         if set(found) - set(names) or (needed and needed not in found):
             raise refused(allowed)

@@ -222,7 +222,7 @@ class _Reader:
         return self._plain(line, indent)
 
     def _is_asked(self, line: str) -> bool:
-        return bool(PROMPT.match(line) or SHELL.match(line) or (self._input and self._input.search(line)))
+        return bool(PROMPT.match(line) or SHELL.match(line) or (self._input and self._input.search(f"{line} ")))
 
     def _plain(self, line: str, indent: int) -> tuple[Role, bool]:
         """A line without a mark: a part of what stands above it, or one of its own."""

@@ -52,7 +52,7 @@ _MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?:,?\s{1,3}(?P<year>20\d{2}))?"
 _DATES = (
-    re.compile(rf"\b{_MONTH}\s{{1,3}}{_DAY}\b{_YEAR}", re.IGNORECASE),
+    re.compile(rf"\b{_MONTH}\s{{1,3}}{_DAY}\b(?!:){_YEAR}", re.IGNORECASE),
     re.compile(rf"\b{_DAY}\s{{1,3}}{_MONTH}{_YEAR}", re.IGNORECASE),
 )
 _WEEKDAY = re.compile(r"\b(mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\b", re.IGNORECASE)
@@ -142,8 +142,10 @@ def _of_day(text: str, shown_at: float, zone: tzinfo, past: float) -> float | No
     """The moment that a text names by a time of day, with or without a date."""
     clock = _clock(text)
     shown = datetime.fromtimestamp(shown_at, zone)
-    if day := _date(text, shown.date()):
-        return _at(day, clock or _Clock(0, 0), zone)
+    dated = next((found for form in _DATES if (found := form.search(text))), None)
+    if dated:
+        day = _date(dated, shown.date())
+        return None if day is None else _at(day, clock or _Clock(0, 0), zone)
     if clock is None:
         return None
     if found := _WEEKDAY.search(text):
@@ -172,11 +174,8 @@ def _clock(text: str) -> _Clock | None:
     return _Clock(hour, minute) if hour < 24 and minute < 60 else None
 
 
-def _date(text: str, near: date) -> date | None:
-    """The date in a text, in the year that is nearest when it names none."""
-    found = next((match for form in _DATES if (match := form.search(text))), None)
-    if found is None:
-        return None
+def _date(found: re.Match[str], near: date) -> date | None:
+    """The date that a text names, in the year that is nearest when it names none; None when there is no such day."""
     month, day = _MONTHS.index(found["month"].lower()) + 1, int(found["day"])
     if found["year"]:
         return date(int(found["year"]), month, day)

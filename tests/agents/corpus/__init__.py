@@ -1,11 +1,12 @@
-"""Screens of agents and what they say: for each kind and condition those that show it, and those that only look like it.
+"""Screens of agents and what they say: for each kind and condition those that show it, and those that look like it.
 
 A line in angle brackets stands for the lower end of a screen: ``<box>`` for Claude Code's input line with what stands
-below it, ``<box TEXT>`` with a draft in it, ``<busy>`` while it works, ``<old>`` as it was drawn before, ``<codex>`` and
-``<codex TEXT>`` for that of Codex; ``<turns>`` and ``<codex-turns>`` for what was done before. Each screen is tried as
-wide as it is, and broken as a narrow one breaks it.
+below it, ``<box TEXT>`` with a draft in it, ``<busy>`` while it works, ``<old>`` as it was drawn before; ``<codex>``
+and ``<codex TEXT>`` for that of Codex; ``<turns>`` and ``<codex-turns>`` for what was done before. Each screen is
+tried as wide as it is, and broken as a narrow one breaks it.
 """
 
+# ruff: noqa: RUF001 - the marks of agents
 from __future__ import annotations
 
 import re
