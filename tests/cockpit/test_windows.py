@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
+from miyabi.cockpit_loop import HELD, LOOP, PROGRAM, RUN, STATE_OPTION
+from tests.cli.acting import Clone
 from tests.cockpit.ground import Ground, session
 from tests.fleet import processes
 from tests.fleet.control import REPOSITORY
+from tests.fleet.machine import Machine
 from tests.fleet.sshd import SshHost
+from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
 from tests.recovery.terminal import attached
 
@@ -231,3 +236,45 @@ def test_hostile_names_are_names(ground: Ground) -> None:
     control, temporary = ground.fleet.control, Path("/tmp")  # noqa: S108 - nobody writes there
     folders = (control.root, control.home, host.machine.root, host.home, REPOSITORY, Path.home(), temporary)
     assert not [each for folder in folders for each in folder.glob("pwned*")]
+
+
+def test_hosts_that_have_left_the_inventory_of_the_clone_lose_their_windows(ground: Ground) -> None:
+    clone = Clone.of(ground.fleet)
+    host = ground.fleet.add("mugen")
+    host.tmux.start("miyabi", *SAYS)
+    clone.write_spec("mugen", {"sessions": [session("miyabi")]})
+    listed = clone.folder / "inventory" / "mugen.py"
+    text = listed.read_text()
+    listed.write_text(
+        text.replace('"spec": "mugen",', f'"spec": "mugen", "ssh_config_file": "{ground.fleet.ssh_config}",')
+    )
+    made = clone.miyabi("cockpit", "up")
+    assert (made.code, made.output) == (0, "made mugen:miyabi\n")
+    ground.wait_for_words("mugen:miyabi", "hello")
+    assert clone.told("cockpit", "status")["windows"][0]["state"] == "attached"
+    ground.tmux.run("new-window", "-d", "-t", "=cockpit:", "sleep 1000")
+    listed.write_text("mugen = []\n")
+    gone = clone.miyabi("cockpit", "up")
+    assert (gone.code, gone.output) == (0, "removed mugen:miyabi\n")
+    assert ground.tmux.run("list-panes", "-a", "-F", "#{pane_start_command}") == '"sleep 1000"'
+
+
+def test_the_pauses_grow_and_begin_anew_once_a_connection_has_held(machine: Machine) -> None:
+    tmux = TmuxServer(machine)
+    # What attaches: fails at once twice, then holds for as long as the loop (here) asks for.
+    (machine.home / "attach").write_text("echo x >>tries\n[ $(wc -l <tries) -le 2 ] || sleep 1.2\nexit 255\n")
+    loop = LOOP.replace(f"-lt {HELD} ]", "-lt 1 ]")
+    assert loop != LOOP
+    words = ("sh", "-c", RUN, PROGRAM, "key", "0", loop, "mugen:miyabi", "ssh mugen", "sh", f"{machine.home}/attach")
+    tmux.start("cockpit", *words)
+    seen: list[str] = []
+
+    def is_third() -> bool:
+        state = tmux.run("show-options", "-pqv", "-t", "=cockpit:", STATE_OPTION)
+        shown = re.search(r"tries again in \d+ s", tmux.run("capture-pane", "-p", "-J", "-t", "=cockpit:"))
+        if state.startswith("waiting ") and shown and (not seen or seen[-1] != shown[0]):
+            seen.append(shown[0])
+        return len(seen) == 3
+
+    wait_until(is_third, 20.0, what="three pauses")
+    assert seen == ["tries again in 1 s", "tries again in 2 s", "tries again in 1 s"]
