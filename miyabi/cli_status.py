@@ -27,7 +27,7 @@ from miyabi.fleet_look import FleetLook, look_at
 from miyabi.gate import TargetHistory
 from miyabi.host_status import exit_code, in_order, status_json
 from miyabi.masking import masked, shown
-from miyabi.records import DriftSeen, Recovered
+from miyabi.records import DriftSeen, Recovered, Signalled
 from miyabi.status_view import next_step, status_table, summed_up
 from miyabi.target_name import TargetName, name_target
 from miyabi.words import counted, iso
@@ -123,6 +123,8 @@ def _case(fleet: FleetOfClone, named: TargetName, looked: FleetLook) -> Case:
         known = history.target_histories(named.host, [about], looked.now).get(about, TargetHistory())
         seen = history.records(DriftSeen, host=named.host, limit=_MOST * 20)
         recovered = history.records(Recovered, host=named.host, limit=_MOST * 20)
+        is_task = about.startswith("task ")
+        signals = history.records(Signalled, host=named.host, limit=_MOST * 20) if is_task else []
     is_damaged = any(each.found.kind != "unmarked" for each in drifts)
     if case.is_judged:
         known = replace(known, sightings=(*known.sightings, (looked.now, is_damaged)))
@@ -131,6 +133,7 @@ def _case(fleet: FleetOfClone, named: TargetName, looked: FleetLook) -> Case:
         history=known,
         seen=tuple(newest(seen, about, _MOST)),
         recovered=tuple(newest(recovered, about, _MOST)),
+        chosen=tuple(each for each in signals if each.target == about),
         incidents=tuple(
             each
             for each in looked.outlook.remembered.incidents

@@ -12,7 +12,7 @@ from miyabi.gate_pauses import is_within
 from miyabi.health import Found
 from miyabi.host_status import DriftStatus, HostStatus, decision_json, drift_json, found_json
 from miyabi.levels import Level
-from miyabi.records import DriftSeen, IncidentChanged, Recovered
+from miyabi.records import DriftSeen, IncidentChanged, Recovered, Signalled
 from miyabi.spec import Spec
 from miyabi.subjects import is_subject
 from miyabi.target_name import TargetName
@@ -45,6 +45,7 @@ class Case:
     + holds: everything that holds the repair of the first of ``drifts``, the rule that is told first
     + seen, recovered: what was written down of it, newest first
     + incidents: those that are open and about it
+    + chosen: what was chosen for a task, newest first
     + is_instance: whether the host is an EC2 instance, which L4 looks after
     + ssh: the words that lead to an instance; none when nothing does. To any other host ssh finds by its name
     """
@@ -60,6 +61,7 @@ class Case:
     seen: tuple[DriftSeen, ...] = ()
     recovered: tuple[Recovered, ...] = ()
     incidents: tuple[IncidentChanged, ...] = ()
+    chosen: tuple[Signalled, ...] = ()
     is_instance: bool = False
     ssh: tuple[str, ...] = ()
 
@@ -83,6 +85,7 @@ def explain(case: Case) -> list[tuple[str, list[str]]]:
         ("evidence", list(_evidence(case))),
         ("looks", list(_looks(case))),
         ("tries", list(_tries(case))),
+        ("chosen", [_choice(each, case.now) for each in case.chosen[:_TRIES]]),
         ("incident", [_incident(each, case.now) for each in case.incidents]),
         ("the gate", list(_gate(case))),
         ("next", list(_next(case))),
@@ -172,6 +175,11 @@ def _tries(case: Case) -> Iterator[str]:
 
 def _unfinished(tried: Try, now: float) -> str:
     return f"{clock_time(tried.at, now)}  {tried.level.name if tried.level else 'upkeep'}, nobody knows what came of it"
+
+
+def _choice(chosen: Signalled, now: float) -> str:
+    details = chosen.details
+    return f"{clock_time(chosen.at, now)}  {details.get('strategy')} ({details.get('agent')}): {details.get('reason')}"
 
 
 def _incident(incident: IncidentChanged, now: float) -> str:

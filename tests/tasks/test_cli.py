@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from miyabi.journal import append
+from miyabi.records import Signalled
 from tests.cli.acting import Clone
 from tests.fleet.control import Fleet
 from tests.tasks.ground import Ground
@@ -101,6 +103,17 @@ def test_what_a_human_has_to_look_at(clone: Clone) -> None:
     assert "it was handed over 3 times; handed over 3 times" in done.stdout
     [host] = clone.told("tasks", code=2)["hosts"]
     assert host["tasks"][0]["assignment"]["strategy"] == "escalate"
+
+
+def test_what_was_chosen_is_told(clone: Clone) -> None:
+    assigned(clone)
+    details = {"strategy": "reassign", "rule": "reassign", "reason": "kaede does not come back", "agent": "botan"}
+    common: dict[str, Any] = {"event": "e1", "run": "r1", "at": time.time()}
+    signal = Signalled(**common, signal="task_chosen", host="@local", target="task login", details=details)
+    append(clone.fleet.control.home / ".local" / "state" / "miyabi", [signal])
+    for words in (("tasks", "show", "login"), ("explain", "@local:task login")):
+        done = clone.miyabi(*words)
+        assert "reassign (botan): kaede does not come back" in done.stdout, done.output
 
 
 def test_what_is_no_task(clone: Clone) -> None:
