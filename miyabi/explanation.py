@@ -23,7 +23,7 @@ _TRIES = 6
 _EVIDENCE = 12
 
 # What lets through what each rule of the gate holds; the others end by what they wait for.
-_RESUMABLE = frozenset({"confirm", "breaker", "flapping", "limit", "tries", "backoff", "storm"})
+_RESUMABLE = frozenset({"confirm", "breaker", "memory", "flapping", "limit", "tries", "backoff", "storm"})
 _WAITS: dict[str, str] = {
     "unknown": "nothing is done to what cannot be judged: repair what keeps it from being seen (above)",
     "evidence": "the next look brings evidence of its own",

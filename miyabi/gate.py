@@ -71,6 +71,7 @@ RULES = (
     Rule("draft", ACTING, holds.draft),
     Rule("lease", ACTING, holds.lease),
     Rule("breaker", ACTING, holds.breaker),
+    Rule("memory", frozenset({"restore", "interrupt"}), holds.memory),
     Rule("overloaded", frozenset({"nudge"}), holds.overloaded),
     Rule("flapping", ACTING, holds.flapping),
     Rule("limit", ACTING, holds.limit),

@@ -27,6 +27,10 @@ _SKEW = 60.0
 
 _JITTER = 0.2
 
+# Available memory in percent below which what ended for want of it is not started again, and the seconds for which a
+# second end within that time leaves it to fewer.
+_MEMORY, _MEMORY_PAUSE = 10.0, 3600.0
+
 # Seconds for which every agent leaves an overloaded service alone; the second number is the longest.
 _OVERLOADED = (30.0, 600.0)
 
@@ -153,6 +157,23 @@ def breaker(case: Case) -> Hold:
 def _open_until(case: Case, subject: str) -> float | None:
     failures, opened_at = case.fleet.breakers.get(subject, (0, None))
     return Breaker(failures, opened_at, case.rules.breaker_failures, case.rules.breaker_open).again_at(case.now)
+
+
+def memory(case: Case) -> Hold:
+    """What ended for want of memory is started again when there is some: until then fewer run."""
+    if case.request.cause != "oom" or case.past.let_through:
+        return None
+    left = case.request.memory_left
+    if left is not None and left < _MEMORY:
+        return (
+            f"it ended for want of memory, of which {left:.0f} % are available: fewer run until then",
+            case.now + LOOK_AGAIN,
+        )
+    earlier = [each.at for each in case.past.incident]
+    again_at = earlier[-1] + _MEMORY_PAUSE if earlier else case.now
+    if case.request.climbing or again_at <= case.now:
+        return None
+    return "it ended for want of memory again within an hour: fewer run meanwhile", again_at
 
 
 def overloaded(case: Case) -> Hold:

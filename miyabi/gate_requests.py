@@ -23,12 +23,14 @@ class Circumstances:
     + attempts: the highest level that acted on a target in this run
     + last_level: the last level that this host's recovery may use
     + settled_at: when the host, which just woke up or booted, may be judged; None is that it may
+    + memory_left: the host's available memory in percent; None is that nobody knows
     + proofs: of agents that would be ended though they live: when what speaks against them was seen, and when their
       processes began; None is that nobody knows
     + now: seconds since the epoch
     """
 
     now: float
+    memory_left: float | None = None
     proofs: Mapping[Target, tuple[float | None, float | None]] = field(default_factory=dict)
     last_level: Level = Level.L3
     causes: Mapping[Target, str] = field(default_factory=dict)
@@ -59,6 +61,7 @@ def _request(
         cause=around.causes.get(drift.target, "unknown"),
         # What L1 and L2 could not hold is made anew beside what lives there; a session that is gone disturbs nobody.
         disturbs=(drift.level >= Level.L3 and drift.kind != "session-missing") or drift.kind == "agent-stalled",
+        memory_left=around.memory_left,
         evidence_at=evidence_at,
         born_at=born_at,
         climbing=any(scope in around.attempts for scope in drift.target.scopes()),

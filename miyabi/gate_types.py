@@ -33,6 +33,7 @@ class Request:
     + cause: of the damage, as ``miyabi.cause`` names it
     + disturbs: whether something that lives on the host is disturbed by it
     + service: the service without which it cannot be done, as its breaker is called, such as ``ec2``; "" is none
+    + memory_left: the host's available memory in percent, for what ended for want of it; None is that nobody knows
     + unknown: why the state of the target is not known; None when it is
     + climbing: whether a lower level has just acted on it in this run, and did not hold
     + evidence_at: when what speaks against the target was seen; None is just now
@@ -51,6 +52,7 @@ class Request:
     cause: str = "unknown"
     disturbs: bool = False
     service: str = ""
+    memory_left: float | None = None
     unknown: str | None = None
     climbing: bool = False
     evidence_at: float | None = None

@@ -47,6 +47,7 @@ def pass_gate(
         drafts=drafts_of(host, wanted, drifts, seen),
         attempts=climb.attempts,
         settled_at=settled_at(host, wanted, seen),
+        memory_left=seen.memory.available_percent if seen.memory else None,
         proofs={each.target: _proof(each) for each in agents if each.remedy.does == "restart"},
     )
     decisions = ask_gate(host, requests_of(host.name, drifts, matches, seen, around))

@@ -59,6 +59,10 @@ CASES: list[tuple[str, dict[str, Any], Fleet, str, float]] = [
     ("overloaded in the future", _NUDGE, _fleet(breakers={"overload api": (1, NOW + 999)}), "overloaded", 30),
     ("another is overloaded", _NUDGE, _fleet(breakers={"overload other": (1, NOW)}), "", 0),
     ("restarted while overloaded", {"service": "api"}, _fleet(breakers={"overload api": (1, NOW)}), "", 0),
+    ("short of memory", {"cause": "oom", "memory_left": 9.9}, _fleet(), "memory", 60),
+    ("memory enough", {"cause": "oom", "memory_left": 10.0}, _fleet(), "", 0),
+    ("memory unknown", {"cause": "oom"}, _fleet(), "", 0),
+    ("short of memory for another cause", {"memory_left": 1.0}, _fleet(), "", 0),
     ("the climb goes on", {"climbing": True}, _fleet(breakers={"host mugen": (5, NOW)}), "", 0),
     ("its service is broken", {"service": "ec2"}, _fleet(breakers={"service ec2": (5, NOW - 1799)}), "breaker", 1),
     (
@@ -248,11 +252,21 @@ def test_who_remembers_nothing_asks_for_no_confirmation() -> None:
     assert ask(rules=Rules(seen=3, seen_of=5)).allowed
 
 
+def test_what_ends_for_want_of_memory_twice_within_an_hour_waits() -> None:
+    oom = {"cause": "oom", "memory_left": 50.0}
+    again = TargetHistory(seen("xxx"), tried(900))
+    assert ask(oom, history=again).rule == "memory"
+    assert ask(oom, history=again).again_at == NOW + 2700
+    assert ask(oom | {"climbing": True}, history=again).allowed
+    assert ask({"cause": "crashed"}, history=again).allowed
+    assert ask(oom, history=TargetHistory(seen("xxx"), tried(3600))).allowed
+
+
 def test_the_order_of_the_rules() -> None:
     """What people and safety ask for stands before what only counts."""
     assert [rule.name for rule in RULES] == [
         *("emergency-stop", "pause", "unknown", "evidence", "settling", "confirm", "presence", "draft", "lease"),
-        *("breaker", "overloaded", "flapping", "limit", "tries", "backoff", "storm", "max-unavailable"),
+        *("breaker", "memory", "overloaded", "flapping", "limit", "tries", "backoff", "storm", "max-unavailable"),
     ]
 
 
