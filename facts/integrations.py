@@ -15,7 +15,7 @@ from facts.probe import COMMAND_TIMEOUT, Section, SectionFact, keyed_section, pr
 from miyabi.errors import ParseError
 from miyabi.integration import Reach, endpoint_of, is_private, judge, variables_of
 from miyabi.shell import HostText, quoted
-from miyabi.spec import Integration
+from miyabi.spec_integration import Integration
 
 # Each check is a job of its own, and tells its outcome by one short write: jobs that write at once do not mix.
 _TELL = r"""tell() {

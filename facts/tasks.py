@@ -23,7 +23,8 @@ from miyabi.git_script import work_script
 from miyabi.partial_work import GitFacts, assess, unknown_work
 from miyabi.register_script import read_register, register_script
 from miyabi.shell import HostText, quoted
-from miyabi.spec import Pane, Spec, Task
+from miyabi.spec import Pane, Spec
+from miyabi.spec_tasks import Task
 from miyabi.task_assignment import Register
 from miyabi.task_registry import TaskEntry, agent_panes, registry_of, result_folders
 from miyabi.workspaces import Listed, orphans_in, own_folders

@@ -18,7 +18,8 @@ from miyabi.cli_options import plainly
 from miyabi.cockpit import CockpitWindow, WindowStatus, cockpit_status, cockpit_windows, plan_cockpit
 from miyabi.cockpit_tmux import CockpitTmux
 from miyabi.errors import InventoryError, MiyabiError, RunError
-from miyabi.spec import Cockpit, Spec, TmuxServer
+from miyabi.spec import Spec, TmuxServer
+from miyabi.spec_cockpit import Cockpit
 from miyabi.words import age, clock_time, counted, iso
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from zlib import crc32
 from miyabi.cockpit_loop import CONNECTING, LOOP, PROGRAM, RUN, STATE_OPTION, attach_text
 from miyabi.cockpit_way import Way, way_to
 from miyabi.masking import shown
-from miyabi.spec import Attached, Spec, TmuxServer
+from miyabi.spec import Spec, TmuxServer
+from miyabi.spec_cockpit import Attached
 
 # The mark of the session that is a cockpit.
 MARK = "@miyabi_cockpit"

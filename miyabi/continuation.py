@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from miyabi.checkpoint import Checkpoint
 from miyabi.masking import masked, plain
 from miyabi.partial_work import Sign, Work
-from miyabi.spec import Task
+from miyabi.spec_tasks import Task
 
 # Characters of a line of continuation, and of one thing in it.
 LONGEST = 1500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from miyabi import gate_holds as holds
+from miyabi import gate_fleet_holds as around, gate_holds as holds
 from miyabi.gate_holds import Case, Hold
 from miyabi.gate_past import Past, read_past
 from miyabi.gate_rules import Rules
@@ -71,14 +71,14 @@ RULES = (
     Rule("draft", ACTING, holds.draft),
     Rule("lease", ACTING, holds.lease),
     Rule("breaker", ACTING, holds.breaker),
-    Rule("memory", frozenset({"restore", "interrupt"}), holds.memory),
-    Rule("overloaded", frozenset({"nudge"}), holds.overloaded),
+    Rule("memory", frozenset({"restore", "interrupt"}), around.memory),
+    Rule("overloaded", frozenset({"nudge"}), around.overloaded),
     Rule("flapping", ACTING, holds.flapping),
     Rule("limit", ACTING, holds.limit),
     Rule("tries", ACTING, holds.tries),
     Rule("backoff", ACTING, holds.backoff),
-    Rule("storm", ACTING, holds.storm),
-    Rule("max-unavailable", ACTING, holds.max_unavailable),
+    Rule("storm", ACTING, around.storm),
+    Rule("max-unavailable", ACTING, around.max_unavailable),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from miyabi.spec import Integration
+from miyabi.spec_integration import Integration
 from miyabi.state import Observed
 from miyabi.units import DURATION_FORM, parse_duration
 

@@ -13,6 +13,9 @@ from typing import Literal
 from miyabi.gate_rules import Rules
 from miyabi.instance_rules import InstanceRules
 from miyabi.levels import DEFAULT_BUDGETS, Level
+from miyabi.spec_cockpit import Attached, Cockpit
+from miyabi.spec_integration import Integration
+from miyabi.spec_tasks import Task, Workspaces
 
 RestartPolicy = Literal["always", "on-failure", "never"]
 Pairs = tuple[tuple[str, str], ...]
@@ -121,16 +124,6 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
-    """How the operator's cockpit shows a session.
-
-    + read_only: whether nothing can be typed into it from there
-    """
-
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """A tmux session that must exist.
 
@@ -160,16 +153,6 @@ class TmuxServer:
 
     socket_name: str | None = None
     config_file: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cockpit:
-    """The session in which the operator sees the fleet, on the machine that runs go out from.
-
-    + session_name: its name in that machine's tmux server
-    """
-
-    session_name: str = "cockpit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,73 +290,11 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Integration:
-    """A service that the host's agents need, and how to tell whether it answers; one of ``command``, ``tcp``, ``http``.
-
-    + command: succeeds when the service is well
-    + tcp: ``host:port`` that takes a connection
-    + http: a URL that answers with one of the codes in ``expect``
-    + headers: sent with ``http``; values may hold ``$NAME`` of the host's environment
-    + timeout: seconds
-    + remedy: a command that is tried once in a run when the service is down
-    """
-
-    name: str
-    command: str | None = None
-    tcp: str | None = None
-    http: str | None = None
-    expect: tuple[int, ...] = (200,)
-    headers: Pairs = ()
-    timeout: float = 5.0
-    remedy: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Termux:
     """What an Android phone is asked for: to stay awake, and to show how a recovery ended."""
 
     wake_lock: bool = False
     notifications: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task for one of the host's agents.
-
-    + id: its name, once in the spec
-    + prompt: what the agent is told
-    + agent: the name of the pane whose agent does it; "" is any of the ``role``
-    + role: of the agents of which one does it; "" when ``agent`` says who
-    + worktree: the folder in which it is done; None is the agent's own, else its pane's start directory
-    + branch: the git branch on which it is done; None is whichever is checked out there
-    + needs: the tasks that must be done before it begins
-    + parallel: whether other tasks may be worked on in the same folder at the same time
-    + done_when: succeeds in its folder when it is done; None leaves it to the agent to say so
-    """
-
-    id: str
-    prompt: str
-    agent: str = ""
-    role: str = ""
-    worktree: str | None = None
-    branch: str | None = None
-    needs: tuple[str, ...] = ()
-    parallel: bool = False
-    done_when: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Workspaces:
-    """The folders that agents work in, besides those of the tasks.
-
-    + repositories: whose worktrees are looked through for those that nobody works in any more
-    + orphans: what to do with them
-    + older_than: seconds for which nothing has changed in one that is removed
-    """
-
-    repositories: tuple[str, ...] = ()
-    orphans: Literal["report", "remove"] = "report"
-    older_than: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)

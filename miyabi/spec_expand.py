@@ -12,18 +12,15 @@ from miyabi.instance_rules import InstanceRules
 from miyabi.levels import Level
 from miyabi.spec import (
     Agent,
-    Attached,
-    Cockpit,
     Command,
     Pane,
     Recovery,
     Session,
     Spec,
-    Task,
     TmuxServer,
     Window,
-    Workspaces,
 )
+from miyabi.spec_cockpit import Attached, Cockpit
 from miyabi.spec_gate_schema import expand_gate
 from miyabi.spec_host_schema import InstanceModel, RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
@@ -37,6 +34,7 @@ from miyabi.spec_schema import (
     WorkspaceModel,
 )
 from miyabi.spec_task_schema import TaskModel, WorkspacesModel
+from miyabi.spec_tasks import Task, Workspaces
 from miyabi.spec_upkeep_expand import expand_upkeep
 
 _Around = tuple[SessionModel, WindowModel, PaneModel]

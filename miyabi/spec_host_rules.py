@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from miyabi.gate_rules import Rules
 from miyabi.pruning import is_broad
-from miyabi.spec import Cockpit, DiskLimit, MemoryLimit, ProcessLimit
+from miyabi.spec import DiskLimit, MemoryLimit, ProcessLimit
+from miyabi.spec_cockpit import Cockpit
 from miyabi.spec_document import Document, nearest, shown
 from miyabi.spec_found import Broken, Found, repeated
 from miyabi.units import parse_duration, parse_percentage

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from miyabi.spec import Workspaces
+from miyabi.spec_tasks import Workspaces
 from miyabi.spec_values import Duration, FilledCommand, FilledText, Model, PaneName, Text, refused
 
 # A prompt is typed by one call of tmux, whose messages hold 16 kilobytes.

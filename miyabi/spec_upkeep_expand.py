@@ -7,7 +7,6 @@ from typing import Any
 from miyabi.spec import (
     ConfigFile,
     DiskLimit,
-    Integration,
     Limits,
     Log,
     McpServer,
@@ -19,6 +18,7 @@ from miyabi.spec import (
     Termux,
 )
 from miyabi.spec_host_schema import HostModel
+from miyabi.spec_integration import Integration
 from miyabi.spec_paths import dotted_pairs, join, joined
 from miyabi.spec_upkeep_schema import IntegrationModel, LimitsModel, McpServerModel, ReliefModel
 

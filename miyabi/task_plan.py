@@ -10,7 +10,7 @@ from miyabi.agent_remedy import MARGIN, SURE
 from miyabi.agent_state import Judgement
 from miyabi.continuation import continuation_of, prompt_of, unfinished_of, withdrawal_of
 from miyabi.partial_work import Work, unknown_work
-from miyabi.spec import Task
+from miyabi.spec_tasks import Task
 from miyabi.state import Observed
 from miyabi.task_assignment import WITHDRAWN, Assignment
 from miyabi.task_registry import HOLDING, AgentEntry, Registry, TaskEntry, next_tasks, peers

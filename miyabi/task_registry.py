@@ -8,7 +8,8 @@ from typing import Literal
 
 from miyabi.checkpoint import Checkpoint, TaskResult, Trouble, read_checkpoint, read_result
 from miyabi.drift import Target
-from miyabi.spec import Pane, Spec, Task
+from miyabi.spec import Pane, Spec
+from miyabi.spec_tasks import Task
 from miyabi.state import Observed
 from miyabi.task_assignment import WITHDRAWN, Assignment, Register, read_assignment
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from miyabi.checkpoint import Checkpoint, Trouble
 from miyabi.partial_work import Sign, Work
-from miyabi.spec import Task
+from miyabi.spec_tasks import Task
 from miyabi.state import Observed
 
 # resume: the same agent goes on. restart: it begins anew. reassign: another one goes on. escalate: a human has to look.

@@ -15,7 +15,8 @@ from facts.host_spec import host_spec, managed_server
 from facts.observation import Unknown, ask, forget
 from miyabi.cockpit import CockpitPlan, CockpitWindow, cockpit_windows, label_of, plan_cockpit
 from miyabi.errors import MiyabiError
-from miyabi.spec import Cockpit, Spec, TmuxServer
+from miyabi.spec import Spec, TmuxServer
+from miyabi.spec_cockpit import Cockpit
 from operations.gate import operation, permission
 from operations.upkeep import failing, proof, warn
 

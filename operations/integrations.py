@@ -17,7 +17,7 @@ from facts.probe import Section, probe_script, read_section, split_sections
 from miyabi.errors import MiyabiError, ParseError
 from miyabi.integration import Reach, is_private, refuse_integration, seconds_of
 from miyabi.shell import quoted
-from miyabi.spec import Integration
+from miyabi.spec_integration import Integration
 from operations.gate import operation, permission
 from operations.refusal import refusal, refuse
 from operations.upkeep import failing, note

@@ -10,7 +10,7 @@ from pyinfra import host
 from facts.integrations import integrations_section
 from facts.observation import Unknown, ask
 from miyabi.integration import Reach, refuse_integration, seconds_of
-from miyabi.spec import Integration
+from miyabi.spec_integration import Integration
 from operations.gate import operation
 from operations.upkeep import failing
 

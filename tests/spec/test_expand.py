@@ -11,7 +11,6 @@ from miyabi.spec import (
     Command,
     ConfigFile,
     DiskLimit,
-    Integration,
     Limits,
     Log,
     McpServer,
@@ -29,6 +28,7 @@ from miyabi.spec import (
     Window,
 )
 from miyabi.spec_identity import window_identities
+from miyabi.spec_integration import Integration
 from miyabi.spec_paths import join
 from tests.spec.reading import pane, spec, window
 

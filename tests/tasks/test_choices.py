@@ -13,7 +13,8 @@ from miyabi.agent_state import Judgement
 from miyabi.checkpoint import Checkpoint, Written
 from miyabi.continuation import LONGEST, continuation_of, prompt_of, unfinished_of, withdrawal_of
 from miyabi.partial_work import GitFacts, Sign, Work, assess, unknown_work
-from miyabi.spec import Spec, Task
+from miyabi.spec import Spec
+from miyabi.spec_tasks import Task
 from miyabi.task_assignment import WITHDRAWN, Assignment, Register, assignment_text
 from miyabi.task_plan import AgentNow, TaskStep, agent_now, asked_about, plan_tasks
 from miyabi.task_registry import Registry, registry_of

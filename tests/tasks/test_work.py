@@ -12,7 +12,7 @@ import pytest
 from facts.tasks import done_section, work_section
 from miyabi.errors import ParseError
 from miyabi.partial_work import Sign, Work, assess
-from miyabi.spec import Task
+from miyabi.spec_tasks import Task
 from tests.facts.hosts import INSTALLED_SHELLS
 from tests.tasks.ground import Ground, answer
 

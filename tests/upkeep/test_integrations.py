@@ -19,7 +19,8 @@ from typing_extensions import override
 from facts.integrations import integrations_section, private_script
 from facts.probe import probe_script, read_section, split_sections
 from miyabi.integration import Reach
-from miyabi.spec import Integration, Spec
+from miyabi.spec import Spec
+from miyabi.spec_integration import Integration
 from operations import integrations, network
 from tests.facts.hosts import INSTALLED_SHELLS, PretendedHost, ask
 from tests.fleet.machine import Machine
