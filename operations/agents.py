@@ -266,6 +266,7 @@ def note_overload(target: Host, service: str, *, over: bool | None) -> None:
     + over: whether what was tried has shown that it is not; None is that nothing was tried
     """
     from miyabi.records import BreakerChanged  # noqa: PLC0415 - only who has such an agent needs it
+
     memory, subject = memory_of(target.state), f"overload {service}"
     failures, since = (memory.ask_history(lambda history: history.breakers()) or {}).get(subject, (0, None))
     if over is None and since is not None and now() - since < _FORGOTTEN:

@@ -11,7 +11,7 @@ import pytest
 
 from miyabi import spec
 from miyabi.agent_kind import AgentKind, Pattern, kind_of
-from miyabi.agent_kind_schema import SIGNS, kind_from_text
+from miyabi.agent_kind_schema import SIGNS, KindModel, PatternModel, kind_from_text
 from miyabi.agent_kinds import _from_json, _to_json, agent_kinds_in
 from miyabi.agent_reading import read_screen
 from miyabi.errors import SpecError
@@ -195,3 +195,12 @@ def test_a_kind_of_one_s_own(screen: str, condition: str) -> None:
 
 def test_a_pattern_says_what_it_was_given() -> None:
     assert read(OWN).patterns[1] == Pattern("limited", "^Rate limited until (?P<when>.+)", until="when")
+
+
+def test_the_example_of_the_docs_is_right_and_every_key_stands_there() -> None:
+    page = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    reading = read_screen(read(example), ["Rate limited until 8pm (UTC)", "> "], shown_at=1_790_000_000.0)
+    assert (reading.condition, reading.until) == ("limited", 1_790_020_800.0)
+    for key in (*KindModel.model_fields, *PatternModel.model_fields, *SIGNS):
+        assert f"`{key}`" in page, key
