@@ -19,6 +19,7 @@ from miyabi.agent_marks import (
     CLOCK,
     FENCE,
     FRAME,
+    GREETING,
     HEADING,
     LISTED,
     LONGEST,
@@ -105,7 +106,7 @@ def screen_of(lines: Iterable[str], input_line: str = "", quoted_line: str = "")
     # What a human drafts may be long, and what is still to be done: they hide nothing.
     lines_left = (at for at in (*range(bottom.start), *bottom.status) if shown[at].strip())
     counted = [at for at in lines_left if not LISTED.match(shown[at])]
-    oldest = counted[-LATEST] if len(counted) > LATEST else 0
+    oldest = max(counted[-LATEST] if len(counted) > LATEST else 0, _drawn_from(shown, bottom.start))
     return Screen(
         rows=tuple(row for row in rows if row.at >= oldest),
         dialog=tuple(bottom.dialog),
@@ -119,9 +120,25 @@ def body_of(lines: Iterable[str]) -> list[str]:
     shown = [clean(line) for line in lines]
     while shown and not shown[-1].strip():
         shown.pop()
-    body = shown[: bottom_of(shown, None).start]
+    start = bottom_of(shown, None).start
+    body = shown[_drawn_from(shown, start) : start]
     turning = [at for at in range(max(len(body) - LATEST, 0), len(body)) if _works(body[at])]
     return body[: turning[-1]] if turning else body
+
+
+def _drawn_from(lines: list[str], end: int) -> int:
+    """The line with which the latest drawing begins, of those before ``end``.
+
+    An agent that was started again, or whose window has got another size, leaves in the scrollback what it had drawn
+    before, spinner and all: what stands above its greeting, or above an older input box, says nothing of it now.
+    """
+    for at in range(end - 1, -1, -1):
+        if GREETING.match(lines[at]):
+            return at
+        box = lines[at : min(at + 3, end)]
+        if len(box) == 3 and PROMPT.match(box[1]) and all(FRAME.fullmatch(each) for each in (box[0], box[2])):
+            return at + 3
+    return 0
 
 
 @cache

@@ -19,6 +19,8 @@ MODE = re.compile(r"\s{0,2}[!#&](?:\s|$)")
 SHELL = re.compile(r"\s{0,2}!\s")
 OUTPUT = re.compile(r"\s{0,8}[⎿└](?:\s|$)")
 QUOTE = re.compile(r"\s*(?:[│┃|▌▏┆]|\d+\s*[-+│|]\s|\d+[→:]\s|[-+]{1,3}\s|@@ |[-+]{3}$)")
+# What a program says as it begins, in a box or beside its picture.
+GREETING = re.compile(r"(?![⏺●•❯›>⎿└])[^A-Za-z\n]{0,40}(?:Claude Code v\d|Welcome to Claude Code|OpenAI Codex \(v\d)")  # noqa: RUF001
 BULLET = re.compile(r"(?P<bullet>[⏺●•◦■▪⚠✗✘✖✓✔×※])\s{0,3}(?=\S)")  # noqa: RUF001 - marks of agents
 # What a heading that tells of work ends with: its clock, and how to stop it.
 CLOCK = re.compile(r"[•◦∙·⠁-⣿]\s{1,3}\S.{0,100}\((?:\d{1,4}\s?[dhms]\s?){1,4}[•·∙]")
