@@ -49,11 +49,15 @@ class AgentCase:
         return self.judged.confirmed and self.judged.confidence >= SURE and not self.judged.menu
 
     @property
+    def trust_keys(self) -> tuple[str, ...]:
+        """What says yes to its question about trust: what the question itself shows, else what is known of its kind."""
+        return self.judged.keys or (self.kind.trust if self.kind else ())
+
+    @property
     def is_trustable(self) -> bool:
         """Whether its question about trust can be answered; a question is a menu, and was looked at twice."""
-        return (
-            bool(self.judged.keys) and self.judged.confirmed and self.judged.confidence >= SURE and not self.was_typed
-        )
+        is_known = bool(self.trust_keys) and self.judged.confirmed and self.judged.confidence >= SURE
+        return is_known and not self.was_typed
 
     @property
     def mark(self) -> str:
@@ -138,7 +142,7 @@ def _parked(case: AgentCase) -> AgentRemedy:
 
 def _pressed(case: AgentCase) -> AgentRemedy:
     words = "it asks whether its folder is to be trusted, which its spec allows"
-    return AgentRemedy("press", words, keys=case.judged.keys, mark=case.mark)
+    return AgentRemedy("press", words, keys=case.trust_keys, mark=case.mark)
 
 
 def _always(_: AgentCase) -> bool:
