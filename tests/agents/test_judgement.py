@@ -237,6 +237,49 @@ def test_of_a_screen_that_need_not_move_stillness_alone_is_no_proof() -> None:
     assert said(replace(SILENT, stopped=(8,))).confidence >= 0.8
 
 
+SPINNER = "✻ Reticulating… (3s · ↑ 50 tokens · esc to interrupt)"
+ASKS = (" Do you want to proceed?", " ❯ 1. Yes", "   2. No", "", " Esc to cancel · Tab to amend")
+
+
+@pytest.mark.parametrize(
+    ("lines", "condition"),
+    [
+        ((SPINNER, "✶ Crunched for 12s", "", *BOX), "idle"),
+        (("✶ Crunched for 12s", SPINNER, "", *BOX), "working"),
+        ((SPINNER, "⏺ API Error: 529 Overloaded", "", *BOX), "overloaded"),
+        (("⏺ API Error: 529 Overloaded", SPINNER, "", *BOX), "working"),
+        ((*ASKS, "", SPINNER), "working"),
+        ((SPINNER, "", *ASKS), "permission"),
+        (("⏺ You've hit your session limit · resets 8pm", "❯ go on", "", *BOX), "idle"),
+        (("❯ go on", "⏺ You've hit your session limit · resets 8pm", "", *BOX), "limited"),
+        (("⏺ You've hit your session limit · resets 8pm", "❯ /usage", "", *BOX), "limited"),
+        (("⏺ Please run /login · API Error: 401", "❯ /login", "  ⎿  Login successful", "", *BOX), "idle"),
+    ],
+)
+def test_what_stands_below_is_newer(lines: tuple[str, ...], condition: str) -> None:
+    assert judge(*lines).condition == condition
+
+
+@pytest.mark.parametrize(("between", "condition"), [(9, "login"), (18, "idle")])
+def test_what_stands_far_up_is_over(between: int, condition: str) -> None:
+    assert judge("API Error: 401 Unauthorized", *(f"line {at}" for at in range(between)), *BOX).condition == condition
+
+
+def test_a_screen_that_a_tool_shows_is_not_the_agent_s() -> None:
+    shown = (
+        "⏺ Bash(tmux capture-pane -p -t %4)",
+        "  ⎿  ❯ go on",
+        "       ⎿  You've hit your session limit · resets 8pm",
+    )
+    assert judge(*shown, "         /upgrade to increase your usage limit.", "", *BOX).condition == "idle"
+
+
+def test_what_only_looks_like_work_is_never_suspected() -> None:
+    said = judge("✻ Thinking…", "", *BOX, since=NOW - 9000, stall_after=60.0)
+    assert (said.condition, said.suspect) == ("working", False)
+    assert judge("✻ Thinking…", "", *BOX, since=NOW - 9000, stall_after=60.0, heartbeat=SILENT).condition == "working"
+
+
 def test_an_open_menu_is_told_and_which_keys_say_yes() -> None:
     trust = (" Is this a project you created or one you trust?", "", " ❯ No, exit", "   Yes, I trust this folder", "")
     said = judge(*trust, " Enter to confirm · Esc to cancel")

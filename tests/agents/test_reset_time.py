@@ -46,6 +46,8 @@ def ends(text: str, shown: datetime = SHOWN, *, offset: int = 0, exact: bool = F
         ("midnight", "2026-07-18 00:00:00"),
         ("Mon 12:00am", "2026-07-20 00:00:00"),
         ("Tuesday 9am", "2026-07-21 09:00:00"),
+        ("Friday 9am", "2026-07-17 09:00:00"),
+        ("Fri 2am", "2026-07-24 02:00:00"),
         ("tomorrow at 9am", "2026-07-18 09:00:00"),
         ("in 2 hours 5 minutes", "2026-07-17 17:05:00"),
         ("in 3 days, 4 hours and 1 minute", "2026-07-20 19:01:00"),
