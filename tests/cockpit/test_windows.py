@@ -230,7 +230,7 @@ def test_hostile_names_are_names(ground: Ground) -> None:
     wait_until(lambda: not left(), 20.0, what="all are attached")
     shown = host.tmux.run("list-clients", "-F", "#{client_session}").splitlines()
     assert sorted(shown) == sorted(HOSTILE * len(HOSTS))
-    assert ground.status()[f"{lost}:miyabi"]["state"] == "waiting"
+    ground.wait_for(f"{lost}:miyabi", "waiting")
     windows = ground.tmux.run("list-windows", "-t", "=cockpit:", "-F", "#{window_name}").splitlines()
     assert windows == [*labels, f"{lost}:miyabi"]
     control, temporary = ground.fleet.control, Path("/tmp")  # noqa: S108 - nobody writes there
