@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from miyabi import agent_remedy
+from miyabi import agent_remedy, gate_fleet_holds
 from miyabi.upkeep import Finding
 from tests.agents.player import Agents, install
 from tests.fleet.machine import Machine
@@ -135,6 +135,21 @@ def test_an_agent_that_tells_of_one_limit_after_the_other_is_not_told_to_go_on_e
     assert not runs[-1].failed
 
 
+def test_an_overloaded_service_is_left_alone_and_then_asked_by_one(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.agents.steered("kaede", "overloaded", how="final")
+    run = fleet.run(remember=True)
+    assert (run.failed, fleet.found(run).verdict) == (False, "warning")
+    assert "anthropic is overloaded, and left alone by all agents" in fleet.found(run).reason
+    assert fleet.typed() == []
+    monkeypatch.setattr(gate_fleet_holds, "_OVERLOADED", (0.0, 600.0))
+    run = fleet.run(remember=True)
+    assert fleet.found(run).verdict == "repaired", run.findings
+    assert fleet.typed() == ["continue"]
+    assert fleet.living() == fleet.pids
+
+
 def test_nothing_is_typed_into_what_a_human_types(fleet: Fleet) -> None:
     fleet.limited_for_a_moment()
     pane = named_panes(fleet.tmux)["kaede"][0]
@@ -170,7 +185,9 @@ def test_a_question_about_trust_is_answered_where_the_spec_says_so(machine: Mach
 def test_an_agent_that_hangs_is_restarted_with_its_conversation(fleet: Fleet) -> None:
     [start] = fleet.agents.starts("kaede")
     fleet.agents.steered("kaede", "hang")
-    wait_until(lambda: fleet.run().commands and len(fleet.agents.starts("kaede")) == 2, timeout=40, what="it is restarted")
+    wait_until(
+        lambda: fleet.run().commands and len(fleet.agents.starts("kaede")) == 2, timeout=40, what="it is restarted"
+    )
     again = fleet.agents.starts("kaede")[-1]
     assert (again["session"], again["resumed"]) == (start["session"], True)
     pids = fleet.living()
