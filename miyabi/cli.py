@@ -26,6 +26,7 @@ _SPECS = Path("inventory") / "specs"
 _FLEET = Path("inventory") / "fleet.yaml"
 _ALERTS = Path("inventory") / "alerts.yaml"
 _EC2 = Path("inventory") / "ec2.yaml"
+_AGENTS = Path("inventory") / "agents"
 
 
 # Commands of their own modules, each imported when it is asked for.
@@ -100,7 +101,7 @@ def check(files: tuple[str, ...]) -> None:
     code: 0 when all are right, 1 when one is not.
     """
     specs = _all_specs()
-    paths = list(files) or [str(path) for path in [*specs, *_OTHERS] if path in specs or path.is_file()]
+    paths = list(files) or [str(path) for path in [*specs, *_OTHERS] if path in specs or path.exists()]
     if not paths:
         raise click.UsageError(f"{_SPECS} holds no spec; name a FILE, or run this in a clone of the repository")
     bad = False
@@ -181,8 +182,19 @@ def _check_ec2() -> str:
     return f"EC2 instances in {', '.join(settings.regions) or 'no region'}"
 
 
-# The files of the inventory that are no specs: how each is checked, and what it holds.
-_OTHERS: dict[Path, Callable[[], str]] = {_FLEET: _check_fleet, _ALERTS: _check_alerts, _EC2: _check_ec2}
+def _check_agents() -> str:
+    from miyabi.agent_kinds import agent_kinds_in  # noqa: PLC0415 - see the module's docstring
+
+    return f"what is known of {', '.join(agent_kinds_in(_AGENTS))}"
+
+
+# What of the inventory is no spec: how each is checked, and what it holds.
+_OTHERS: dict[Path, Callable[[], str]] = {
+    _FLEET: _check_fleet,
+    _ALERTS: _check_alerts,
+    _EC2: _check_ec2,
+    _AGENTS: _check_agents,
+}
 
 
 def _all_specs() -> list[Path]:

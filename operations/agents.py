@@ -276,6 +276,8 @@ def note_overload(target: Host, service: str, *, over: bool | None) -> None:
     else:
         failures, opened_at = (1 if over is None else failures + 1), now()
     memory.keep(BreakerChanged(**memory.common(), subject=subject, failures=failures, opened_at=opened_at))
+    # The gate is asked in a moment, and by other hosts, too.
+    memory.ask_history(lambda history: history.take_in())
 
 
 # Seconds after which an overload that nobody was found in any more says nothing of the next one.

@@ -51,9 +51,13 @@ def plan_levels(*levels: Level) -> Plan:
 
 
 def look(
-    host: Host, wanted: Spec, climb: Climb, *, adopt_panes: bool = True
+    host: Host, wanted: Spec, climb: Climb, *, adopt_panes: bool = True, last: bool = False
 ) -> tuple[tuple[SessionMatch, ...], tuple[Drift, ...]] | str:
-    """What is there and what is wrong with it, or why that is unknown; ``climb`` remembers the answer."""
+    """What is there and what is wrong with it, or why that is unknown; ``climb`` remembers the answer.
+
+    + last: whether nothing is done any more in this run: what has stood still long enough only since it began is the
+      next one's to see
+    """
     seen = climb.seen = observe(host, wanted)
     reason = reason_to_refuse(wanted, seen)
     if reason is not None:
@@ -66,7 +70,8 @@ def look(
     if any(agent_panes(wanted)):
         elsewhere = led_elsewhere(host, wanted, seen)
         found = tuple(drift for drift in found if drift.target.pane not in elsewhere)
-        found = (*found, *stalled_drifts(looked_agents(host, matches, seen), found))
+        stalled = stalled_drifts(looked_agents(host, matches, seen), found)
+        found = (*found, *(each for each in stalled if not last or each.target in climb.attempts))
     drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
     climb.unknown = None
     climb.looked(drifts, now())

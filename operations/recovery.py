@@ -234,7 +234,7 @@ def _confirm(wanted: Spec, climb: Climb, *, fleet: bool) -> Generator[PyinfraCom
         host.noop("it is not reached: L4 has the last word")
         return
     if fleet:
-        look(host, wanted, climb)
+        look(host, wanted, climb, last=True)
     else:
         climb.left = None
     if not host.state.is_executing:
