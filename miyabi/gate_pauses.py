@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from miyabi.drift import Target
 from miyabi.gate_types import Pause, Request
 from miyabi.spec import Spec
-from miyabi.subjects import INSTANCE
+from miyabi.subjects import AGENT, INSTANCE
 
 _EMERGENCY_STOP = "emergency stop"
 
@@ -62,8 +62,11 @@ def _end(pause: Pause) -> float:
 def is_within(target: str, around: str) -> bool:
     """Whether a target is another one, or in it: ``work:main.kaede`` is in ``work:main``, ``work`` and "", the host.
 
-    ``workshop`` is not in ``work``: a session is followed by a colon, a window by a dot.
+    ``workshop`` is not in ``work``: a session is followed by a colon, a window by a dot. What an agent's case is about
+    is in its pane.
     """
     if around in {"", target}:
         return True
+    if target.startswith(AGENT):
+        return is_within(target.removeprefix(AGENT), around)
     return target.startswith((f"{around}:", f"{around}.") if ":" in around else f"{around}:")

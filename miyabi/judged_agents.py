@@ -12,6 +12,7 @@ from miyabi.agent_remedy import AgentCase, AgentRemedy, remedy_for
 from miyabi.agent_state import AgentPane, Heartbeat, Judgement
 from miyabi.drift import Target
 from miyabi.match import PaneMatch, SessionMatch
+from miyabi.subjects import AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class JudgedAgent:
     @property
     def name(self) -> str:
         """How its cases are called: what is held, told and remembered of it is told apart from its pane's restarts."""
-        return f"agent {self.target}"
+        return f"{AGENT}{self.target}"
 
 
 def judged_agents(

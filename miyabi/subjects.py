@@ -5,6 +5,9 @@ from __future__ import annotations
 # The EC2 instance that a host is.
 INSTANCE = "instance"
 
+# What an agent's case begins with: its pane's target follows.
+AGENT = "agent "
+
 _ALONE = frozenset(
     {
         "sshd",
@@ -20,7 +23,7 @@ _ALONE = frozenset(
         INSTANCE,
     }
 )
-_NAMED = ("agent ", "task ", "server ", "log ", "temp ", "config ", "integration ", "network ")
+_NAMED = (AGENT, "task ", "server ", "log ", "temp ", "config ", "integration ", "network ")
 
 
 def is_subject(target: str) -> bool:

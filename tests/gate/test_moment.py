@@ -176,6 +176,12 @@ def test_what_holds_at_this_moment(changes: dict[str, Any], fleet: Fleet, rule: 
 
 # What is paused, what is asked for, and whether that holds it.
 PAUSES = [
+    ("work", "agent work:main.kaede", (), True),
+    ("work:main.kaede", "agent work:main.kaede", (), True),
+    ("agent work:main.kaede", "agent work:main.kaede", (), True),
+    ("agent work:main.kaede", "work:main.kaede", (), True),
+    ("work:main.kae", "agent work:main.kaede", (), False),
+    ("other", "agent work:main.kaede", (), False),
     ("", "work:main.kaede", (), True),
     ("", "sshd", (), True),
     ("work", "work", (), True),
