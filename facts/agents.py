@@ -7,22 +7,25 @@ import zlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.context import ctx_host
 from typing_extensions import override
 
-from facts.agents_script import Asked, agents_script
 from facts.host_kinds import host_kinds
 from facts.host_spec import host_spec
 from facts.probe import Section, probe_script, read_section, split_sections
 from facts.processes import processes_section
 from facts.tmux import tmux_section
-from miyabi import agent_state, spec, state
-from miyabi.agent_kind import AgentKind, kind_of
+from miyabi import spec, state
 from miyabi.errors import MiyabiError, ParseError
+
+# What only a fleet with agents needs is imported where it is used: the levels import this module in every run.
+if TYPE_CHECKING:
+    from miyabi import agent_state
+    from miyabi.agent_kind import AgentKind
 
 # The most bytes that an answer may have when it is unpacked.
 _MOST = 64_000_000
@@ -39,8 +42,9 @@ def agents_section(
 
     What looks like a secret is masked.
     """
-    # Only a fleet with agents pays for it.
-    from miyabi.conversation import REGISTER, file_name  # noqa: PLC0415
+    from facts.agents_script import Asked, agents_script  # noqa: PLC0415 - only a fleet with agents pays for it
+    from miyabi.agent_kind import kind_of  # noqa: PLC0415 - as above
+    from miyabi.conversation import REGISTER, file_name  # noqa: PLC0415 - as above
 
     asked = []
     for pane in agent_panes(wanted):
@@ -91,10 +95,6 @@ class AgentSummary(TypedDict):
     kind: str | None
 
 
-# What a host's answer is judged against.
-_Wanted = tuple[spec.Spec, Mapping[str, AgentKind]]
-
-
 class Agents(FactBase[dict[str, AgentSummary]]):
     """Return the condition of each agent that the host's spec has, by its target; one execution that changes nothing.
 
@@ -140,7 +140,7 @@ class Agents(FactBase[dict[str, AgentSummary]]):
         return summarise_agents(*wanted, tmux, processes, agents)
 
 
-def _wanted() -> _Wanted | str:
+def _wanted() -> tuple[spec.Spec, Mapping[str, AgentKind]] | str:
     """The current host's spec with the kinds of agents that are known for it, or why there is none."""
     if not ctx_host.isset():
         return "no host is asked"

@@ -24,7 +24,6 @@ from facts.processes import processes_section
 from facts.sshd import sshd_section
 from facts.tmux import tmux_section
 from miyabi import state
-from miyabi.agent_kind import AgentKind
 from miyabi.errors import MiyabiError, ParseError
 from miyabi.shell import HOST_ENVIRONMENT, quoted
 from miyabi.spec import Limits, Spec
@@ -32,6 +31,8 @@ from miyabi.tmux_listing import version_key
 
 if TYPE_CHECKING:
     from pyinfra.api import Host
+
+    from miyabi.agent_kind import AgentKind
 
 # What changes when something acts on tmux.
 LADDER = ("tmux", "processes", "agents")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from miyabi.agent_kind import AgentKind
-
 if TYPE_CHECKING:
     from pyinfra.api import Host
+
+    from miyabi.agent_kind import AgentKind
 
 KINDS_DIRECTORY = Path(__file__).resolve().parent.parent / "inventory" / "agents"
 
