@@ -154,7 +154,7 @@ def _may_be_told_to_go_on(case: AgentCase) -> bool:
 
 
 def _stalled(case: AgentCase) -> AgentRemedy:
-    return AgentRemedy("restart", _in_words("it does nothing any more", case))
+    return AgentRemedy("restart", _in_words("it does nothing any more", case), "agent-stuck")
 
 
 _NUDGED = "it was told to go on once its limit was over, and does not"

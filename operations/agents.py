@@ -120,7 +120,7 @@ def _registered(wanted: Spec, seen: observed.Host) -> Generator[PyinfraCommand, 
 def _attend(wanted: Spec, seen: observed.Host, agent: LookedAgent) -> Generator[PyinfraCommand, None, bool]:
     """Tell of an agent, or do what it needs; whether something is done."""
     remedy = agent.remedy
-    if remedy.does in _TOLD:
+    if remedy.does in _TOLD or (remedy.does == "restart" and agent.judged_by.pane.restart == "never"):
         _tell(agent, remedy.reason)
     if remedy.does not in _DONE:
         return False

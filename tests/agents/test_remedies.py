@@ -63,7 +63,7 @@ ROWS: list[tuple[str, AgentCase, tuple[str, str]]] = [
         ("tell", "agent-stuck"),
     ),
     ("looping", case("looping"), ("tell", "agent-stuck")),
-    ("stalled", case("stalled"), ("restart", "")),
+    ("stalled", case("stalled"), ("restart", "agent-stuck")),
     ("stalled, unsure", case("stalled", confidence=0.6), ("tell", "agent-stuck")),
     ("stalled, one look", case("stalled", confirmed=False), ("tell", "agent-stuck")),
 ]
