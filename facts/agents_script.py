@@ -94,6 +94,7 @@ def agents_script(agents: Sequence[Asked], register: str, socket_name: str | Non
 
 def _begin(client: str) -> str:
     # A client hands its output to the server, which keeps a pipe open as long as it is stopped: hence the files.
+    # `changed` tells of one file what `stat` tells of many, for a host that has none.
     return rf"""for tool in tmux awk base64 mktemp; do
   command -v "$tool" >/dev/null || {{ echo "$tool is not on this host: install it"; exit 127; }}
 done
@@ -104,7 +105,8 @@ cd "$work" || exit 1
 nonce=${{work##*/}}; now=$(date '+%s %z'); printf '%s\n' "$nonce" "$nonce now $now" >answer; now=${{now%% *}}
 line='
 '
-client() {{ bounded {COMMAND_TIMEOUT} {client} "$@" </dev/null; }}"""
+client() {{ bounded {COMMAND_TIMEOUT} {client} "$@" </dev/null; }}
+changed() {{ printf '%s %s\n' "$(date -r "$1" +%s)" "$1"; }}"""
 
 
 def _screens(agents: Sequence[Asked]) -> str:
@@ -203,7 +205,7 @@ done
 done <files
 if [ "$#" -ne 0 ]; then
   printf '%s stats\n' "$nonce" >>answer
-  {{ stat -c '%Y %n' "$@" 2>/dev/null || stat -f '%m %N' "$@" 2>/dev/null; }} >>answer
+  {{ stat -c '%Y %n' "$@" || stat -f '%m %N' "$@" || for path; do changed "$path"; done; }} >>answer 2>/dev/null
   printf '%s tails\n' "$nonce" >>answer; tail -c {_TAIL} "$@" >>answer 2>/dev/null
 fi"""
 
@@ -235,6 +237,7 @@ done
 if [ -s groups ]; then
   xargs -0 stat -c '%Y %n' <paths >stats 2>/dev/null
   [ -s stats ] || xargs -0 stat -f '%m %N' <paths >stats 2>/dev/null
+  [ -s stats ] || tail -n {_MOST} groups | while read -r key most path; do changed "$path"; done >stats 2>/dev/null
   sort -rn stats | awk {shlex.quote(_CHOOSE)} groups - >chosen
   printf '%s candidates\n' "$nonce" >>answer; set --
   while read -r key time path; do

@@ -292,8 +292,10 @@ def test_a_host_without_its_tools_says_so(looker: Looker, tmp_path: Path, missin
         host.ask(looker.section(), "busybox")
 
 
-def test_a_userland_of_busybox_alone(looker: Looker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", ["", "stat", "cksum", "gzip"])
+def test_a_userland_of_busybox_alone(looker: Looker, tmp_path: Path, missing: str) -> None:
     host = busybox_host(tmp_path)
+    (host.root / "bin" / (missing or "-")).unlink(missing_ok=True)
     tmux = shutil.which("tmux")
     assert tmux is not None
     (host.root / "bin" / "tmux").symlink_to(tmux)
@@ -307,6 +309,14 @@ def test_a_userland_of_busybox_alone(looker: Looker, tmp_path: Path) -> None:
         assert (seen.same_since is None) == first
         assert seen.transcript is not None
         assert seen.transcript.lines == ('{"type": "user"}', '{"type": "assistant"}')
+        assert seen.transcript.changed_at == 1795100000
+    (machine.home / ".local/state/miyabi/agents/kaede.session").unlink()
+    machine_folder = re.sub("[^a-zA-Z0-9]", "-", str(machine.home))
+    for number in range(3):
+        transcript(machine, f".claude/projects/{machine_folder}/{number}.jsonl", "{}", changed_at=number + 5)
+    looker = Looker(looker.tmux, spec_of(pane_of("kaede", folder=str(machine.home))))
+    [seen] = host.ask(looker.section(), "busybox", **environment).panes
+    assert [each.changed_at for each in seen.candidates] == [7, 6, 5]
 
 
 def register(machine: Machine, name: str, text: str | bytes) -> Path:
