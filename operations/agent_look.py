@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from facts.host_kinds import host_kinds
-from facts.observation import Unknown, ask, ask_together, forget
+from facts.observation import Unknown, ask, forget
 from miyabi import spec, state
 from miyabi.agent_remedy import AgentRemedy
 from miyabi.agent_state import Agents, Heartbeat, Judgement
@@ -87,18 +87,12 @@ def _heartbeats(
     host: Host, suspects: Iterable[state.Pane], processes: tuple[state.Process, ...]
 ) -> dict[str, Heartbeat]:
     """What the processes of some panes do, by tmux's id, asked in one execution."""
-    from facts.heartbeat import heartbeat_section  # noqa: PLC0415 - only a suspect needs it
+    from facts.heartbeat import heartbeats_section  # noqa: PLC0415 - only a suspect needs it
 
-    trees = {pane.pane_id: descendants(processes, pane.pid or 0) for pane in suspects}
-    sections = {pane_id: heartbeat_section([each.pid for each in tree]) for pane_id, tree in trees.items() if tree}
+    trees = {pane.pane_id: [each.pid for each in descendants(processes, pane.pid or 0)] for pane in suspects}
     forget(host, "heartbeat")
-    ask_together(host, sections.values())
-    found = {}
-    for pane_id, section in sections.items():
-        heartbeat = ask(host, section)
-        if not isinstance(heartbeat, Unknown):
-            found[pane_id] = heartbeat
-    return found
+    answer = ask(host, heartbeats_section({pane_id: pids for pane_id, pids in trees.items() if pids}))
+    return {} if isinstance(answer, Unknown) else answer
 
 
 def stalled_drifts(agents: Iterable[LookedAgent], found: Iterable[Drift]) -> Iterator[Drift]:

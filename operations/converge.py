@@ -26,7 +26,6 @@ from miyabi.snapshot import snapshot_script
 from miyabi.spec import Spec, TmuxServer
 from miyabi.stalled import GOES_ON
 from miyabi.tmux_command import client_calls, unchanged
-from operations.agent_look import ending_stalled, looked_agents, stalled_drifts
 from operations.conversations import conversations_kept, conversing, led_elsewhere
 from operations.level_gate import pass_gate, used_up
 from operations.memory import now
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
 
     from miyabi.gate_types import Decision
+    from operations.agent_look import LookedAgent
 
 # Seconds between two looks at a host whose repair is not visible yet.
 _POLL = 0.3
@@ -68,6 +68,8 @@ def look(
     matches = match_sessions(started, seen.tmux, seen.processes, adopt_panes=adopt_panes) if seen.tmux else ()
     found = find_drift(matches, seen)
     if any(agent_panes(wanted)):
+        from operations.agent_look import looked_agents, stalled_drifts  # noqa: PLC0415 - only agents are judged
+
         elsewhere = led_elsewhere(host, wanted, seen)
         found = tuple(drift for drift in found if drift.target.pane not in elsewhere)
         stalled = stalled_drifts(looked_agents(host, matches, seen), found)
@@ -94,9 +96,17 @@ def converge(
         return
     matches, drifts = looked
     before = observe(host, wanted)
-    agents = looked_agents(host, matches, before)
-    acted, held = pass_gate(host, wanted, acted_on(plan(matches, drifts), drifts), matches, before, climb, agents)
-    actions = ending_stalled(plan(matches, acted), agents, before.processes or (), wanted.tmux)
+    stalled: tuple[LookedAgent, ...] = ()
+    if any(drift.kind == "agent-stalled" for drift in drifts):
+        from operations.agent_look import looked_agents  # noqa: PLC0415 - as above
+
+        stalled = looked_agents(host, matches, before)
+    acted, held = pass_gate(host, wanted, acted_on(plan(matches, drifts), drifts), matches, before, climb, stalled)
+    actions = plan(matches, acted)
+    if stalled:
+        from operations.agent_look import ending_stalled  # noqa: PLC0415 - as above
+
+        actions = ending_stalled(actions, stalled, before.processes or (), wanted.tmux)
     if not host.state.is_executing:
         # What is refused then is shown in the plan, too.
         for target, decision in held.items():

@@ -28,7 +28,6 @@ from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from miyabi.state import Host as HostState
 from operations import processes
-from operations.agent_look import looked_agents
 from operations.availability import absence, asleep, down, is_instance
 from operations.bring_up import subject_of
 from operations.climbing import climb_of
@@ -140,6 +139,7 @@ def _note(wanted: Spec, climb: Climb, looked: tuple[tuple[SessionMatch, ...], tu
     if seen.agents is not None:
         # Only a fleet with agents pays for it.
         from miyabi.health import conditions_of  # noqa: PLC0415
+        from operations.agent_look import looked_agents  # noqa: PLC0415
 
         conditions = conditions_of(each.judged_by for each in looked_agents(host, matches, seen))
     note_first_look(host, seen, matches, drifts, climb, conditions=conditions)
