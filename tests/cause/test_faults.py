@@ -68,7 +68,7 @@ def expected_causes(*, isolated: bool) -> Causes:
     named = [causes for fault, causes in EXPECTED.items() if isolated or fault != "disk-full"]
     expected = {where: cause for causes in named for where, cause in causes.items()}
     # A bare exit code beside a full disk is put down to that.
-    return expected | {where: "disk-full" for where in EXPECTED["agent-crash"]} if isolated else expected
+    return expected | dict.fromkeys(EXPECTED["agent-crash"], "disk-full") if isolated else expected
 
 
 @dataclass(frozen=True, slots=True)
