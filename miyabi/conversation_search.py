@@ -123,7 +123,9 @@ def find_conversations(
     found: dict[str, tuple[str, str]] = {}
     for each in unregistered:
         told = _told_by_command(each, processes) if by_command else None
-        session_id = told or _told_by_files(each, origins) or _told_by_folder(each, seen, origins)
+        session_id = told or _told_by_files(each, origins)
+        if session_id is None and not _is_joined(each, wanted, seen, kinds):
+            session_id = _told_by_folder(each, seen, origins)
         if session_id is not None:
             found[each.pane.name] = (session_id, each.kind.name)
     taken = Counter(conversation.session_id for conversation in agents.conversations.values())
@@ -172,6 +174,21 @@ def _told_by_folder(each: Nameless, seen: state.Host, origins: Mapping[int, Orig
         return None
     fitting = {file.session_id for file in each.agent.candidates if _fits(file, each, min(born))}
     return fitting.pop() if len(fitting) == 1 and all(map(is_session_id, fitting)) else None
+
+
+def _is_joined(each: Nameless, wanted: Spec, seen: state.Host, kinds: Mapping[str, AgentKind]) -> bool:
+    """Whether another agent of the kind lives in the folder whose conversation is not known either.
+
+    It may have begun one before its process was to be seen.
+    """
+    there, known = _panes(seen.tmux) if seen.tmux else {}, seen.agents.conversations if seen.agents else {}
+    for other in _agent_panes(wanted):
+        pane = there.get(other.name)
+        if pane is None or pane.dead or other.name in {each.pane.name, *known} or kind_of(other, kinds) != each.kind:
+            continue
+        if not pane.path or pane.path == each.seen.path:
+            return True
+    return False
 
 
 def _may_write(other: Origin | None, folder: str) -> bool:

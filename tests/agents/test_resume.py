@@ -347,7 +347,7 @@ def test_a_conversation_that_is_found_is_taken_up(machine: Machine, tmux_server:
     assert_nothing_to_do(fleet)
 
 
-def test_two_of_a_folder_whose_conversations_nobody_knows_are_not_guessed(
+def test_two_of_a_folder_that_name_their_conversations_themselves_are_not_confused(
     machine: Machine, tmux_server: TmuxServer
 ) -> None:
     panes = [{"name": name, "shell_command": "codex", "agent": True} for name in NAMES]
@@ -356,8 +356,12 @@ def test_two_of_a_folder_whose_conversations_nobody_knows_are_not_guessed(
     assert not fleet.run().failed
     for name in NAMES:
         wait_until(partial(fleet.agents.events, name, "turn"), what="a turn")
+    # Each is told by the file that it holds open, as soon as it has one.
+    wait_until(lambda: not fleet.run().failed and len(fleet.registered()) == len(NAMES), 30, what="both are registered")
+    assert {name: fleet.registered()[f"{name}.session"][2] for name in NAMES} == {
+        name: fleet.session(name) for name in NAMES
+    }
     assert_nothing_to_do(fleet)
-    assert fleet.registered() == {}
 
 
 @pytest.mark.parametrize("trouble", ["a file where the folder belongs", "a full disk"])
