@@ -13,6 +13,7 @@ from typing import Literal
 from miyabi.gate_rules import Rules
 from miyabi.instance_rules import InstanceRules
 from miyabi.levels import DEFAULT_BUDGETS, Level
+from miyabi.orchestration.rules import Orchestration, StateLimits  # noqa: F401 - spec_json knows the parts of a spec from here
 from miyabi.spec_cockpit import Attached, Cockpit
 from miyabi.spec_integration import Integration
 from miyabi.spec_tasks import Task, Workspaces
@@ -309,6 +310,7 @@ class Spec:
     + l4: what may be done to the host's instance
     + maintenance: why the whole host is left alone; None is that it is not
     + tasks: what the agents work on, in the order in which they are begun
+    + orchestration: workspaces in which an orchestration keeps its state
     """
 
     source: str
@@ -332,3 +334,4 @@ class Spec:
     cockpit: Cockpit | None = None
     tasks: tuple[Task, ...] = ()
     workspaces: Workspaces = field(default_factory=Workspaces)
+    orchestration: tuple[Orchestration, ...] = ()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from miyabi.instance_rules import InstanceRules
 from miyabi.levels import Level
+from miyabi.orchestration.rules import Orchestration, StateLimits
 from miyabi.spec import (
     Agent,
     Command,
@@ -24,6 +25,7 @@ from miyabi.spec_cockpit import Attached, Cockpit
 from miyabi.spec_gate_schema import expand_gate
 from miyabi.spec_host_schema import InstanceModel, RecoveryModel
 from miyabi.spec_identity import pane_identity, window_identities
+from miyabi.spec_orchestration_schema import OrchestrationModel
 from miyabi.spec_paths import dotted_pairs, join, joined, script_line
 from miyabi.spec_schema import (
     AgentModel,
@@ -63,6 +65,7 @@ def expand_spec(model: SpecModel | WorkspaceModel, *, source: str, digest: str, 
         cockpit=None if model.cockpit is None else Cockpit(model.cockpit.session_name),
         tasks=tuple(_task(task, base_directory) for task in model.tasks),
         workspaces=_workspaces(model.workspaces, base_directory),
+        orchestration=tuple(_orchestration(each, base_directory) for each in model.orchestration),
         **expand_upkeep(model, base_directory),
     )
 
@@ -168,6 +171,12 @@ def _task(model: TaskModel, base_directory: str) -> Task:
 def _workspaces(model: WorkspacesModel, base_directory: str) -> Workspaces:
     repositories = tuple(join(base_directory, each) for each in model.repositories)
     return Workspaces(repositories, model.orphans, model.older_than)
+
+
+def _orchestration(model: OrchestrationModel, base_directory: str) -> Orchestration:
+    told = model.model_dump(exclude={"workspace", "limits"})
+    limits = StateLimits(**model.limits.model_dump())
+    return Orchestration(join(base_directory, model.workspace), limits=limits, **told)
 
 
 def _start_directory(around: _Around, base_directory: str) -> str | None:

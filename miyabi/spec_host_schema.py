@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from miyabi.instance_rules import Accepted, InstanceRules
 from miyabi.spec_gate_schema import GateModel, Maintenance, Pause
+from miyabi.spec_orchestration_schema import OrchestrationModel
 from miyabi.spec_task_schema import TaskModel, WorkspacesModel
 from miyabi.spec_upkeep_schema import (
     ConfigFileModel,
@@ -137,6 +138,8 @@ class HostModel(Model):
     """What its agents work on, in the order in which it is begun."""
     workspaces: WorkspacesModel = WorkspacesModel()
     """The folders that its agents work in, besides those of the tasks."""
+    orchestration: list[OrchestrationModel] = []
+    """Workspaces in which an orchestration of agents keeps its state."""
     cockpit: Annotated[CockpitModel | None, BeforeValidator(_cockpit, json_schema_input_type=bool | CockpitModel)] = (
         None
     )

@@ -23,7 +23,7 @@ _ALONE = frozenset(
         INSTANCE,
     }
 )
-_NAMED = (AGENT, "task ", "server ", "log ", "temp ", "config ", "integration ", "network ")
+_NAMED = (AGENT, "task ", "server ", "log ", "temp ", "config ", "integration ", "network ", "orchestration ")
 
 
 def is_subject(target: str) -> bool:

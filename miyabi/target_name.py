@@ -82,6 +82,7 @@ def subjects(wanted: Spec) -> Iterator[str]:
     yield from (f"task {each.id}" for each in wanted.tasks)
     if wanted.workspaces.repositories:
         yield "workspaces"
+    yield from (f"orchestration {each.workspace}" for each in wanted.orchestration)
 
 
 def name_target(text: str, known: Known) -> TargetName:

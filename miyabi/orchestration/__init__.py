@@ -1,0 +1,1 @@
+"""The state that an orchestration of agents keeps in a workspace: judged, healed and rebuilt. Pure."""
