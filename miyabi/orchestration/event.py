@@ -1,0 +1,104 @@
+"""One event of an orchestration, as a line of JSON tells it. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+# A line of a log that is longer is no event: a state of 50 MB in a checkpoint is the largest thing there may be.
+_LONGEST_LINE = 64_000_000
+_LARGEST_NUMBER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    + type: such as ``task_created``
+    + data: what the type says more of it
+    + at: seconds since the epoch; None when it is not told
+    + sequence: its number; None when it has none
+    + file, line: where it stands
+    """
+
+    type: str
+    data: dict[str, Any]
+    id: str = ""
+    session_id: str = ""
+    correlation_id: str = ""
+    at: float | None = None
+    sequence: int | None = None
+    file: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as ``file:line``."""
+        return f"{self.file}:{self.line}"
+
+
+def is_session(name: str, session_id: str) -> bool:
+    """Whether both name the same session; a file's name has ``session-`` before it, and an id may have."""
+    return bool(name) and name.removeprefix("session-") == session_id.removeprefix("session-")
+
+
+def is_called(file: str, session_id: str) -> bool:
+    """Whether a file of events is called after a session, such as ``events/session-7.jsonl`` after ``7``."""
+    stem = file.rpartition("/")[2].partition(".")[0]
+    return is_session(stem.removeprefix("events-"), session_id) or is_session(stem.removesuffix("-events"), session_id)
+
+
+def read_object(text: bytes) -> dict[str, Any] | None:
+    """The JSON object that a line is; None when it is none."""
+    if len(text) > _LONGEST_LINE:
+        return None
+    try:
+        found = json.loads(text.strip(b" \t\r\x00"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def event_of(found: dict[str, Any], file: str = "", line: int = 0) -> Event:
+    """The event that a JSON object is; what it does not say, or says in another type, is left out."""
+    data = found.get("data")
+    sequence = found.get("sequence")
+    is_number = isinstance(sequence, int) and not isinstance(sequence, bool) and 0 <= sequence < _LARGEST_NUMBER
+    return Event(
+        type=text_of(found.get("type")),
+        data=data if isinstance(data, dict) else {},
+        id=text_of(found.get("id")),
+        session_id=text_of(found.get("session_id")),
+        correlation_id=text_of(found.get("correlation_id")),
+        at=moment(found.get("timestamp")),
+        sequence=sequence if is_number else None,
+        file=file,
+        line=line,
+    )
+
+
+def text_of(value: object) -> str:
+    """A text as it is; anything else is none."""
+    return value if isinstance(value, str) else ""
+
+
+def moment(value: object) -> float | None:
+    """When something happened, in seconds since the epoch; None when it does not say.
+
+    ISO 8601, UTC where it names no zone; or a number of seconds, or of milliseconds.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        number = float(value) if abs(value) < 1e18 else math.nan
+        return None if not math.isfinite(number) else number / 1000 if abs(number) > 1e11 else number
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
