@@ -86,8 +86,10 @@ class Healed:
     + state: a new one; the given one is left as it was
     + changes: none when nothing was wrong
     + archived: what is no longer in the state
+    + told: what is wrong and was left as it is, because only a human can tell what is right
     """
 
     state: State
     changes: tuple[Change, ...] = ()
     archived: tuple[Archived, ...] = ()
+    told: tuple[Issue, ...] = ()
