@@ -48,6 +48,10 @@ def _unrecognisable_servers(_: Document, root: Found, __: list[Found]) -> Broken
             yield server.place, "found no match and no port", "one of them, by which the running server is recognised"
 
 
+def _orchestrations(document: Document, root: Found, _: list[Found]) -> Broken:
+    yield from repeated(document, root.children("orchestration"), "workspace", "each workspace once")
+
+
 def _broad_temp(_: Document, root: Found, __: list[Found]) -> Broken:
     for temp in root.children("temp"):
         path = temp.text("path")
@@ -162,6 +166,7 @@ HOST_RULES: tuple[Callable[[Document, Found, list[Found]], Broken], ...] = (
     _server_names,
     _unrecognisable_servers,
     _broad_temp,
+    _orchestrations,
     _thresholds,
     _process_thresholds,
     _reliefs,
