@@ -86,9 +86,10 @@ def test_another_version_of_the_code_makes_another_entry(
 ) -> None:
     cached_spec(file, "~")
     copy = tmp_path / "miyabi"
-    copy.mkdir()
-    for source in (REPOSITORY / "miyabi").glob("*.py"):
-        (copy / source.name).write_bytes(source.read_bytes())
+    for source in spec_cache._SOURCES:
+        made = copy / f"{source}.py"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_bytes((REPOSITORY / "miyabi" / f"{source}.py").read_bytes())
     monkeypatch.setattr(spec_cache, "__file__", str(copy / "spec_cache.py"))
     cached_spec(file, "~")
     cached_spec(file, "~")
