@@ -20,6 +20,7 @@ class Event:
     + type: such as ``task_created``
     + data: what the type says more of it
     + at: seconds since the epoch; None when it is not told
+    + timestamp: the same as it was written; None when it is no moment
     + sequence: its number; None when it has none
     + file, line: where it stands
     """
@@ -30,6 +31,7 @@ class Event:
     session_id: str = ""
     correlation_id: str = ""
     at: float | None = None
+    timestamp: str | int | float | None = None
     sequence: int | None = None
     file: str = ""
     line: int = 0
@@ -67,13 +69,16 @@ def event_of(found: dict[str, Any], file: str = "", line: int = 0) -> Event:
     data = found.get("data")
     sequence = found.get("sequence")
     is_number = isinstance(sequence, int) and not isinstance(sequence, bool) and 0 <= sequence < _LARGEST_NUMBER
+    timestamp = found.get("timestamp")
+    happened_at = moment(timestamp)
     return Event(
         type=text_of(found.get("type")),
         data=data if isinstance(data, dict) else {},
         id=text_of(found.get("id")),
         session_id=text_of(found.get("session_id")),
         correlation_id=text_of(found.get("correlation_id")),
-        at=moment(found.get("timestamp")),
+        at=happened_at,
+        timestamp=None if happened_at is None else timestamp,
         sequence=sequence if is_number else None,
         file=file,
         line=line,
