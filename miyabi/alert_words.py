@@ -117,6 +117,7 @@ BY_CAUSE: Mapping[str, str] = {
     "disk-full": "free space on that host",
     "memory-low": "free memory on that host",
     "config-broken": "look at the configuration file; copies that were good are kept beside it",
+    "state-damaged": "miyabi state analyze says what is wrong in the workspace, and what of it is safe",
     "mcp-down": "look at the server's log",
     "sshd-down": "start sshd on that host, from its console",
     "host-unreachable": "look whether that machine is on, and on the network",

@@ -34,6 +34,7 @@ _BY_SUBJECT = {
     "log": "log-overgrown",
     "temp": "litter",
     "config": "config-broken",
+    "orchestration": "state-damaged",
     "disk": "disk-full",
     "memory": "memory-low",
     "processes": "too-many-processes",

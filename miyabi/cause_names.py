@@ -26,6 +26,7 @@ CAUSES: Mapping[str, str] = {
     "disk-full": "No space is left on a disk.",
     "memory-low": "Little memory is available.",
     "config-broken": "A configuration file is missing, empty or cannot be read.",
+    "state-damaged": "The state that an orchestration keeps in a workspace is damaged, or contradicts itself.",
     "log-overgrown": "A log has outgrown its size.",
     "litter": "Old temporary files lie about.",
     "closed": "A pane, a window or a session was closed, while its tmux server lived on.",
