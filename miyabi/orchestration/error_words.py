@@ -75,6 +75,8 @@ def filled_in(command: str, places: Places) -> str:
     Returns "" when one of its places is not known, or cannot be pasted: half a command would do something else.
     """
     values = places.values()
+    if values.get("where") == "":
+        command = command.replace(" {where}", "")
     if any(name not in values for name in _PLACE.findall(command)):
         return ""
-    return " ".join(_PLACE.sub(lambda found: values[found[1]], command).split(" ")).replace("  ", " ").strip()
+    return _PLACE.sub(lambda found: values[found[1]], command)

@@ -170,6 +170,18 @@ STATE_WORDS = (
         "the backups; what cannot is named.",
     ),
     ErrorWords(
+        "EVENT_LOG_DAMAGED",
+        "The event log cannot be read everywhere",
+        "Lines of the event log are torn, or the log begins in the middle. What they said cannot be replayed; "
+        "everything around them can.",
+        ("The machine or the program was ended while it wrote.", "Old parts of the log were removed."),
+        (
+            Action("See what a replay would bring, and what is missing.", "miyabi state replay --dry {where}"),
+            Action("Keep a backup now: what the log cannot tell any more, it can.", "miyabi state backup {where}"),
+        ),
+        "The states themselves, and all lines that can be read. The log is never written by Miyabi.",
+    ),
+    ErrorWords(
         "PERFORMANCE_DEGRADED",
         "It has become slow",
         "Nothing is broken, but something takes longer, or uses more, than its threshold.",
