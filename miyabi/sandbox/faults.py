@@ -12,6 +12,7 @@ from miyabi.sandbox import (
     fault_ground as ground,
     fault_instance as instance,
     fault_network,
+    fault_state as state,
     fault_tmux as tmux,
 )
 from miyabi.sandbox.fleet import Sandbox, SandboxError, SandboxHost
@@ -64,6 +65,9 @@ _LIST = (
     Fault("sshd", "the spec's sshd is killed", ("pixel", "mugen"), ground.kill_sshd, damage.sshd_is_down),
     Fault("mcp", "an MCP server is killed", _DESKS, ground.kill_mcp, damage.mcp_is_down),
     Fault("config-corrupt", "a config file is cut off", _DESKS, ground.corrupt_config, damage.config_is_corrupt),
+    Fault("state-torn", "the state of an orchestration is cut off", ("mugen",), state.tear, state.is_torn),
+    Fault("state-zombie", "an agent is gone from it, with a task", ("macbook",), state.lose_agent, state.agent_is_lost),
+    Fault("state-cycle", "its tasks wait for each other", ("macbook",), state.knot, state.is_knotted),
     Fault(
         "log-flood", "a log is over its size, its writer never stops", ("mugen",),
         ground.flood_log, damage.log_is_too_large, ground.stop_writer,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from miyabi.sandbox import programs
 from miyabi.sandbox.boot import boot_script, mount_script, services_script
+from miyabi.sandbox.fault_state import write_state
 from miyabi.sandbox.fleet import HOMES, HOST_VARIABLE, PREFIX, SANDBOX_VARIABLE, SandboxHost
 from miyabi.sandbox.tools import AGENTS, EVERYWHERE_IMITATED, IMITATED, PYTHON_IMITATED, TOOLS
 
@@ -225,6 +226,8 @@ def _write_home(host: SandboxHost) -> None:
     (home / ".miyabi/config.json").write_text('{"fleet": "sandbox", "agents": ["kaede", "tsubaki"]}\n')
     (home / ".miyabi/agents.toml").write_text('[kaede]\nrole = "CodeGen"\n')
     (home / ".config/gh/hosts.yml").write_text("github.com: {user: kaede}\n")
+    if host.name in {"mugen", "macbook"}:
+        write_state(host)
     # This machine's own /etc/profile would set another PATH.
     path = f"PATH={shlex.quote(path_variable(host))}; export PATH\n"
     for name in (".profile", ".zprofile"):
