@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
+
+from miyabi.orchestration.values import moment, text
 
 # A line of a log that is longer is no event: a state of 50 MB in a checkpoint is the largest thing there may be.
 _LONGEST_LINE = 64_000_000
@@ -53,12 +53,12 @@ def is_called(file: str, session_id: str) -> bool:
     return is_session(stem.removeprefix("events-"), session_id) or is_session(stem.removesuffix("-events"), session_id)
 
 
-def read_object(text: bytes) -> dict[str, Any] | None:
+def read_object(line: bytes) -> dict[str, Any] | None:
     """The JSON object that a line is; None when it is none."""
-    if len(text) > _LONGEST_LINE:
+    if len(line) > _LONGEST_LINE:
         return None
     try:
-        found = json.loads(text.strip(b" \t\r\x00"))
+        found = json.loads(line.strip(b" \t\r\x00"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -72,38 +72,14 @@ def event_of(found: dict[str, Any], file: str = "", line: int = 0) -> Event:
     timestamp = found.get("timestamp")
     happened_at = moment(timestamp)
     return Event(
-        type=text_of(found.get("type")),
+        type=text(found.get("type")),
         data=data if isinstance(data, dict) else {},
-        id=text_of(found.get("id")),
-        session_id=text_of(found.get("session_id")),
-        correlation_id=text_of(found.get("correlation_id")),
+        id=text(found.get("id")),
+        session_id=text(found.get("session_id")),
+        correlation_id=text(found.get("correlation_id")),
         at=happened_at,
         timestamp=None if happened_at is None else timestamp,
         sequence=sequence if is_number else None,
         file=file,
         line=line,
     )
-
-
-def text_of(value: object) -> str:
-    """A text as it is; anything else is none."""
-    return value if isinstance(value, str) else ""
-
-
-def moment(value: object) -> float | None:
-    """When something happened, in seconds since the epoch; None when it does not say.
-
-    ISO 8601, UTC where it names no zone; or a number of seconds, or of milliseconds.
-    """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        number = float(value) if abs(value) < 1e18 else math.nan
-        return None if not math.isfinite(number) else number / 1000 if abs(number) > 1e11 else number
-    if not isinstance(value, str) or len(value) > 64:
-        return None
-    try:
-        read = datetime.fromisoformat(value)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from miyabi.orchestration.event import Event, event_of, is_called, is_session, read_object, text_of
+from miyabi.orchestration.event import Event, event_of, is_called, is_session, read_object
+from miyabi.orchestration.values import text as text_of
 from miyabi.state import Observed
 
 # Flaws, gaps and other things that are listed one by one; how many there are is counted beyond that.

@@ -8,11 +8,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from miyabi.orchestration.event import Event, is_session, moment
+from miyabi.orchestration.event import Event, is_session
 from miyabi.orchestration.event_log import EventLog
 from miyabi.orchestration.replay_events import EFFECTS
 from miyabi.orchestration.session_state import LAST_ACTIVITY, State, at, structure
 from miyabi.orchestration.state_path import PathError
+from miyabi.orchestration.values import moment, text
 from miyabi.state import Observed
 
 _CREATED = "session_created"
@@ -91,7 +92,7 @@ def replay(base: State | None, log: EventLog, session_id: str = "") -> Replayed:
 
         replay(None, read_events([("events.jsonl", content)]), "session-7").state
     """
-    own_id = session_id or _text(at(base, ("session", "id")))
+    own_id = session_id or text(at(base, ("session", "id")))
     log = log.of(own_id) if own_id else log
     start = _start(base, log, own_id)
     state = deepcopy(start.state) if start.beginning == "base" else start.state
@@ -169,7 +170,7 @@ def _state_of(event: Event, own_id: str) -> State | None:
         state = structure() | {"session": session} if isinstance(session, dict) else None
     if not isinstance(state, dict):
         return None
-    named = _text(at(state, ("session", "id")))
+    named = text(at(state, ("session", "id")))
     return None if own_id and named and not is_session(named, own_id) else state
 
 
@@ -243,7 +244,3 @@ class _Telling:
         first = self.skipped[0]
         count = "one event" if self.skipped_count == 1 else f"{self.skipped_count} events"
         return (f"{count} could not be applied, the first at {first.place}: {first.reason}",)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
