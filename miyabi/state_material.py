@@ -69,7 +69,7 @@ class Written:
 
 
 class Workspace(Protocol):
-    """A workspace that can be looked at, read and written. What goes wrong is told, never raised, but ``MiyabiError``."""
+    """A workspace that can be looked at, read and written; raises nothing but ``MiyabiError``."""
 
     def look(self, pids: Sequence[int] = ()) -> SeenWorkspace:
         """What is there now, with the digests of all sessions.
@@ -126,6 +126,8 @@ class Decision:
     steps: tuple[str, ...] = ()
 
 
+NOTHING = Decision("none")
+
 # The method of a decision where nobody could tell what is there.
 UNKNOWN = "unknown"
 
@@ -176,7 +178,7 @@ def decided(
         if decision is None:
             material = with_history(there, seen, material)
             decision = decide(material)
-        yield material, decision or Decision("none")
+        yield material, decision or NOTHING
 
 
 def agent_pids(content: bytes) -> dict[str, int]:

@@ -10,7 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from miyabi.orchestration.workspace import SeenWorkspace
-from miyabi.state_material import NO_FILE, UNKNOWN, Decide, Decision, Wish, Workspace, decided, digest_of, is_nothing
+from miyabi.state_material import (
+    NO_FILE,
+    NOTHING,
+    UNKNOWN,
+    Decide,
+    Decision,
+    Wish,
+    Workspace,
+    decided,
+    digest_of,
+    is_nothing,
+)
 
 # How often it is decided again when somebody was faster, and the seconds between, which are doubled and mixed.
 TRIES = 8
@@ -33,10 +44,10 @@ class Settled:
     outcome: Outcome
     reason: str = ""
     tries: int = 0
-    decision: Decision = Decision("none")
+    decision: Decision = NOTHING
 
 
-def settle(
+def settle(  # noqa: PLR0913 - how patient it is has defaults
     there: Workspace,
     names: Sequence[str],
     decide: Decide,
@@ -45,7 +56,7 @@ def settle(
     insist: bool = True,
     tries: int = TRIES,
 ) -> tuple[Settled, ...]:
-    """Bring sessions' files to what ``decide`` says, and see that they are; what came of each, in the order of ``names``.
+    """Bring sessions' files to what ``decide`` says, and see that they are; what came of each, in their order.
 
     + names: of files that are there, or are to be made
     + tell: hears of each as soon as it is settled
@@ -66,7 +77,7 @@ def settle(
 
 
 def look_and_decide(there: Workspace, names: Sequence[str], decide: Decide) -> tuple[Settled, ...]:
-    """What ``settle`` would do, without doing it: each is ``nothing``, ``done`` or ``quarantined`` with its decision."""
+    """What ``settle`` would do: each is ``nothing``, ``done``, ``quarantined`` or ``failed``, with its decision."""
     seen = there.look()
     if seen.trouble:
         return tuple(Settled(name, "failed", f"{seen.path}: {seen.trouble}") for name in names)
