@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from miyabi.orchestration.findings import Change, Evidence
 from miyabi.orchestration.rules import CleanUp, Orchestration
 from miyabi.orchestration.session_state import ENDED, TASKS, State, at, ids, objects
+from miyabi.orchestration.workspace import SeenLock
 from miyabi.state_material import Decide, Decision, Material, decision_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def repairing(rules: Orchestration) -> Decide:
             return Decision("none", steps=("there is no such file",))
         log, backups = material.log, material.backups
         found = recover(material.content, log or EventLog(), backups or (), material.evidence, rules)
+        if found.method == "none" and material.lock is not None and material.lock.holder == "gone":
+            return _released(material, material.lock)
         is_enough = found.method == "none" or (found.method == "repair" and not found.missing)
         return decision_of(found) if is_enough or log is not None else None
 
@@ -173,6 +176,13 @@ def _lacking(before: State | None, after: State) -> Iterator[str]:
 
 def _difference(name: str) -> tuple[Change, ...]:
     return (Change("SESSION_CORRUPTED", "", "it is to be as it was", f"as {name} holds it"),)
+
+
+def _released(material: Material, lock: SeenLock) -> Decision:
+    """Write the file as it is: who writes takes the lock of a dead process over, and releases it."""
+    who = "a process" if lock.pid is None else f"process {lock.pid}"
+    change = Change("SESSION_ZOMBIE", "", f"its file is locked by {who}, which has ended", "the lock is released")
+    return Decision("repair", material.content, (change,))
 
 
 def _open_tasks(state: State | None) -> list[tuple[str, State]]:

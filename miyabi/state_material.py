@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from miyabi.orchestration.findings import Archived, Change, Evidence
 from miyabi.orchestration.session_state import AGENTS, objects
-from miyabi.orchestration.workspace import SeenFile, SeenWorkspace
+from miyabi.orchestration.workspace import SeenFile, SeenLock, SeenWorkspace
 
 if TYPE_CHECKING:
     from miyabi.orchestration.event_log import EventLog
@@ -93,6 +93,7 @@ class Material:
 
     + file: None when there is no such file
     + content: None when there is no such file
+    + lock: None when nobody has locked it
     + log, backups: None when they were not read yet; they are when a decision asks for them
     """
 
@@ -100,6 +101,7 @@ class Material:
     file: SeenFile | None
     content: bytes | None
     evidence: Evidence
+    lock: SeenLock | None = None
     log: EventLog | None = None
     backups: tuple[Backup, ...] | None = None
 
@@ -142,7 +144,7 @@ def digest_of(content: bytes | None) -> str:
 
 def is_nothing(material: Material, decision: Decision) -> bool:
     """Whether a decision leaves the file as it is."""
-    return decision.method == "none" or decision.content == material.content
+    return decision.method == "none" or (decision.content == material.content and not decision.changes)
 
 
 def decision_of(recovery: Recovery) -> Decision:
@@ -173,7 +175,8 @@ def decided(
             yield Material(name, file, None, Evidence(seen.now)), Decision(UNKNOWN, steps=(why,))
             continue
         evidence = evidence_of(seen, pids.get(name, {}), file.changed_at if file else seen.now)
-        material = Material(name, file, content, evidence)
+        lock = next((each for each in seen.locks if each.name == name), None)
+        material = Material(name, file, content, evidence, lock)
         decision = decide(material)
         if decision is None:
             material = with_history(there, seen, material)
