@@ -77,8 +77,8 @@ def read_state(content: bytes) -> Read:
 def repair_text(content: bytes) -> Read | None:
     """Make a state of a content out of which ``read_state`` makes none; never raises.
 
-    Returns what could be read, with the flaw, and in ``lost`` the words of the content that it lacks. None when it holds
-    no object.
+    Returns what could be read, with the flaw, and in ``lost`` the words of the content that it lacks. None when it
+    holds no object.
     """
     from miyabi.orchestration.json_repairing import repaired  # noqa: PLC0415 (only a broken file needs it)
 
