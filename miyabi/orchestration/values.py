@@ -40,9 +40,12 @@ def _moment_of_text(value: str) -> float | None:
     try:
         read = datetime.fromisoformat(value)
         since = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-        return since if since > 0 else None
     except (ValueError, OverflowError):
-        pass
+        return _moment_of_digits(value)
+    return since if 0 < since < _UNITS[-1][0] else None
+
+
+def _moment_of_digits(value: str) -> float | None:
     try:
         return moment(float(value)) if value.isascii() else None
     except ValueError:
@@ -87,9 +90,21 @@ def names(value: object) -> Iterator[str]:
         yield from (each for each in value if isinstance(each, str) and each)
 
 
+def is_same(one: object, other: object) -> bool:
+    """Whether two JSON values are the same; what is nested too deeply to be compared is not."""
+    try:
+        return bool(one == other)
+    except RecursionError:
+        return False
+
+
 def said(value: object) -> str:
     """A name or a small value as messages show it: on one line, not long, safe for a terminal."""
-    line = shown(value if isinstance(value, str) else f"{value}"[: 2 * _LONGEST_NAME])
+    if isinstance(value, dict | list):
+        return kind_of(value)
+    if isinstance(value, int | float) and number(value) is None:
+        return "a number that cannot be"
+    line = shown((value if isinstance(value, str) else f"{value}")[: 2 * _LONGEST_NAME])
     return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 3]}..."
 
 
