@@ -1,62 +1,214 @@
-"""JSON that was torn, cut off or hit by a flipped bit, made readable again. Pure."""
+"""JSON that was torn, cut off, appended to or hit by a flipped bit, made readable again. Pure.
+
+What only looks broken is read by Python's own reader: bytes of another encoding, a byte order mark, raw control
+characters, NaN, an end that is cut off, something behind the end. All else is left to a library that is made for it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from typing import Any, Self, SupportsIndex
 
-from miyabi.orchestration.session_json import Read, parse, state_text, style_of, read_state
+from typing_extensions import override
 
-# A state of more is not repaired: the library reads a character at a time.
-LARGEST = 4_000_000
-# How often the library may look at a character of the text, for each character that there is.
-_LOOKS = 200
+from miyabi.orchestration.exact_number import read_float, read_int
+from miyabi.orchestration.session_json import DEEPEST, Read, Style, depth, read_state, state_text, style_of
+from miyabi.orchestration.session_state import LAST_ACTIVITY, State, at
+from miyabi.orchestration.values import moment
 
-_WORD = re.compile(r"[\w.:@/-]+")
+# The library reads a character at a time: about a second for this many.
+LARGEST = 1_000_000
+# How often it may look at a character: a damaged state takes it 10 to 20 looks for each, a hostile one thousands.
+_LOOKS = 60
+_LOOKS_AT_LEAST = 1_000_000
+
+_WORD = re.compile(r"[\w.:@/+-]+")
+_NUMBER = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
+_KEY_AT_END = re.compile(r'"(?:[^"\\]|\\.)*+"\s*:\s*\Z', re.DOTALL)
+_BARE_AT_END = re.compile(r"[\w.+-]+\Z")
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_OPEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+((?:\\(?:u[0-9a-fA-F]{0,3})?)?)\Z")
+_BRACKET = re.compile(r"[{}\[\]]")
+_CLOSING = {"{": "}", "[": "]"}
+_WORDS = frozenset({"true", "false", "null"})
+_LONGEST_KEY = 1000
+
+# Bytes that are no UTF-8 are read as Latin-1: they are of another encoding, or damaged.
+_LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 
 
-class _TooSlowError(Exception):
+def repaired(content: bytes) -> Read | None:
+    """See ``miyabi.orchestration.session_json.repair_text``."""
+    read = read_state(content)
+    if read.state is not None:
+        return read
+    text, style = decoded(content), style_of(content)
+    best: Read | None = None
+    for way in (_as_it_is, _closed, _by_library):
+        state = _tried(way, text)
+        if state is None:
+            continue
+        found = Read(state, read.flaw, style=style, lost=tuple(_lost(text, state, style)))
+        if best is None or len(found.lost) < len(best.lost):
+            best = found
+        if not found.lost:
+            break
+    return best
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file, whatever its bytes are; zeros, as a crash leaves them, are blanks."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        text = content.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape").translate(_LATIN)
+    return text.replace("\0", " ").strip()
+
+
+def _tried(way: Callable[[str], Any], text: str) -> State | None:
+    """What a way makes of ``text``, if that is an object with something in it that may be written."""
+    try:
+        state = way(text)
+        if isinstance(state, dict) and state and depth(state_text(state)) <= DEEPEST:
+            return state
+    except (ValueError, RecursionError, MemoryError, _TooDearError):
+        return None
+    return None
+
+
+def _loads(text: str) -> tuple[Any, int]:
+    """The value at the beginning of ``text``, and where it ends."""
+    reader = json.JSONDecoder(
+        strict=False, parse_float=read_float, parse_int=read_int, parse_constant=lambda _constant: None
+    )
+    value, end = reader.raw_decode(text)
+    return value, end
+
+
+def _as_it_is(text: str) -> State | None:
+    """The state in a text that is JSON but for its characters, and perhaps for what stands behind its end."""
+    if not text.startswith("{"):
+        return None
+    state, end = _loads(text)
+    rest = text[end:].strip()
+    # Appended instead of written over: the newer one counts. The end of an older, longer one behind it: the first.
+    while rest.startswith("{"):
+        try:
+            other, end = _loads(rest)
+        except ValueError:
+            break
+        state = _newer(state, other)
+        rest = rest[end:].strip()
+    return state  # type: ignore[no-any-return]
+
+
+def _newer(state: State, other: State) -> State:
+    one, two = (moment(at(each, LAST_ACTIVITY)) for each in (state, other))
+    return state if two is None or (one is not None and one > two) else other
+
+
+def _closed(text: str) -> State | None:
+    """The state in a text that was cut off: what was torn is dropped, what is open is closed."""
+    try:
+        _loads(text)
+    except json.JSONDecodeError as error:
+        cut = _before_cut(text, error)
+    else:
+        return None
+    if cut is None:
+        return None
+    state, _ = _loads(cut + "".join(_closing(cut)))
+    return state if isinstance(state, dict) else None
+
+
+def _before_cut(text: str, error: json.JSONDecodeError) -> str | None:
+    """``text`` without what was torn; None when the error is not at its end."""
+    if error.msg.startswith("Unterminated string"):
+        head, torn = text[: error.pos].rstrip(), text[error.pos + 1 :]
+        # A torn name would be another's; of a longer text most is there.
+        if head.endswith(":") and " " in torn:
+            return f'{text.removesuffix(_OPEN_ESCAPE.search(torn[-_LONGEST_KEY:])[1])}"'  # type: ignore[index]
+    else:
+        bare = _BARE_AT_END.search(text[-_LONGEST_KEY:])
+        head = text.removesuffix(bare[0]) if bare and bare[0] not in _WORDS else text
+        if error.pos < len(head) - 1:
+            return None
+    head = head.rstrip()
+    key = _KEY_AT_END.search(head[-_LONGEST_KEY:])
+    return head.removesuffix(key[0] if key else "").rstrip().removesuffix(",")
+
+
+def _closing(text: str) -> Iterator[str]:
+    """The brackets that close what is open at the end of ``text``."""
+    stack: list[str] = []
+    for bracket in _BRACKET.findall("".join(_TEXT.split(text))):
+        if bracket in _CLOSING:
+            stack.append(_CLOSING[bracket])
+        elif stack:
+            stack.pop()
+    return reversed(stack)
+
+
+def _by_library(text: str) -> Any:
+    """What a library for broken JSON makes of ``text``."""
+    from json_repair import repair_json  # noqa: PLC0415 - only a broken file needs it
+
+    if len(text) > LARGEST:
+        return None
+    looks = [_LOOKS_AT_LEAST + _LOOKS * len(text)]
+    return repair_json(_Metered(text, looks), return_objects=True, skip_json_loads=True)
+
+
+class _TooDearError(Exception):
     """The library looks at the text far more often than a damaged state needs."""
 
 
 class _Metered(str):
-    """A text that is looked at a bounded number of times: the library searches from each quote to the end of the text."""
+    """A text that may be looked at a bounded number of times: the library searches from quotes to the text's end."""
 
-    __slots__ = ("left",)
+    __slots__ = ("looks",)
 
-    left: list[int]
+    looks: list[int]
 
-    def __new__(cls, text: str, left: list[int]) -> _Metered:
+    def __new__(cls, text: str, looks: list[int]) -> Self:
+        """Take ``text``, and how often it may be looked at, which all that is cut out of it shares."""
         self = super().__new__(cls, text)
-        self.left = left
+        self.looks = looks
         return self
 
-    def __getitem__(self, key):
-        self.left[0] -= 1
-        if self.left[0] < 0:
-            raise _TooSlowError
-        found = super().__getitem__(key)
-        return found if isinstance(key, int) else _Metered(found, self.left)
+    @override
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        self.looks[0] -= 1
+        if self.looks[0] < 0:
+            raise _TooDearError
+        found = str.__getitem__(self, key)
+        return _Metered(found, self.looks) if isinstance(key, slice) else found
 
-    def __add__(self, other: str) -> _Metered:
-        return _Metered(super().__add__(other), self.left)
+    @override
+    def __add__(self, other: str) -> str:
+        return _Metered(str.__add__(self, other), self.looks)
 
 
-def repaired(content: bytes) -> Read | None:
-    from json_repair import repair_json
-    flaw = read_state(content).flaw
-    text = content.decode("utf-8", errors="replace").replace("\0", "").removeprefix("\ufeff")
-    if len(text) > LARGEST:
-        return None
-    try:
-        value = repair_json(_Metered(text, [_LOOKS * len(text)]), return_objects=True, skip_json_loads=True)
-    except (_TooSlowError, ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    style = style_of(content)
-    read = Read(value, flaw, style=style)
-    have = Counter(_WORD.findall(state_text(value, style).decode()))
-    lost = Counter(_WORD.findall(text)) - have
-    return replace(read, lost=tuple(lost))
+def _lost(text: str, state: State, style: Style) -> Iterator[str]:
+    """The words of ``text`` that are not in ``state``, as often as they are missing."""
+    have = Counter(_words(state_text(state, style).decode()))
+    ends = text.endswith("}")
+    found = _words(text)
+    # Of a text that was cut off, the last word is none.
+    for word in found if ends else found[:-1]:
+        if have[word] > 0:
+            have[word] -= 1
+        else:
+            yield word
+
+
+def _words(text: str) -> list[str]:
+    """The words and numbers of ``text``, whatever its quotes and brackets say; numbers as Python writes them."""
+    return [_plain(word) if word[0] in "-0123456789" else word for word in _WORD.findall(text)]
+
+
+def _plain(word: str) -> str:
+    return repr(float(word)) if _NUMBER.fullmatch(word) and word.count(".") < 2 else word
