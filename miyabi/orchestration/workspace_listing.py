@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from typing import NamedTuple
 
 from miyabi.errors import ParseError
 from miyabi.orchestration.session_lock import Lock, holder_of, read_lock
@@ -32,11 +33,11 @@ def read_workspace(lines: Iterable[str], workspace: str, pids: Sequence[int] = (
     """
     told = _unpacked(lines)
     if isinstance(told, str):
-        now, _, trouble = told.partition(" ")
-        return SeenWorkspace(workspace, float(now), trouble=trouble)
+        moment, _, trouble = told.partition(" ")
+        return SeenWorkspace(workspace, float(moment), trouble=trouble)
     stream = _Stream(told)
     now, host, path = float(stream.words("now")[0]), stream.word("host"), stream.texts(1)[0]
-    backups = [*stream.group("backups"), *stream.group("whole")]
+    backups = (*_files(stream.group("backups"), "backups/"), *_files(stream.group("whole")))
     events = stream.group("events")
     locks = stream.group("locks")
     said = stream.texts(len(locks))
@@ -49,22 +50,27 @@ def read_workspace(lines: Iterable[str], workspace: str, pids: Sequence[int] = (
         path,
         now,
         sessions=tuple(sessions),
-        events=tuple(SeenFile(name.removeprefix("events/"), size, at, is_own=own) for name, size, at, own in events),
-        backups=tuple(
-            SeenFile(name, size, at, is_own=own)
-            for name, size, at, own in sorted(
-                backups, key=lambda each: (each[2], each[0].rpartition("/")[2]), reverse=True
-            )
-        ),
-        locks=tuple(_lock(each[0], each[2], read_lock(text), holder) for each, text in zip(locks, said, strict=True)),
+        events=_files(events, "events/"),
+        # A name ends with its moment, and what was made within a second is told by it.
+        backups=tuple(sorted(backups, key=lambda each: (each.changed_at, each.name), reverse=True)),
+        locks=tuple(_lock(each, read_lock(text), holder) for each, text in zip(locks, said, strict=True)),
         asked=() if running is None else tuple(pids),
         running=tuple(each for each in running or () if each.pid in set(pids)),
     )
 
 
-def _lock(name: str, written_at: float, lock: Lock, holder: Callable[[Lock, float], Holder]) -> SeenLock:
-    since = written_at if lock.since is None else lock.since
-    return SeenLock(name.removesuffix(".lock"), holder(lock, written_at), lock.pid, since)
+def _files(group: Iterable[_Told], folder: str = "") -> tuple[SeenFile, ...]:
+    return tuple(
+        SeenFile(each.name.removeprefix(folder), each.size, each.at, is_own=each.kind == "p") for each in group
+    )
+
+
+def _lock(told: _Told, lock: Lock, holder: Callable[[Lock, float], Holder]) -> SeenLock:
+    held = holder(lock, told.at)
+    if held == "gone" and told.kind not in {"p", "l"}:
+        # Another user's processes need not be visible.
+        held = "unknown"
+    return SeenLock(told.name.removesuffix(".lock"), held, lock.pid, told.at if lock.since is None else lock.since)
 
 
 def read_contents(lines: Iterable[str], names: Sequence[str]) -> dict[str, SeenFile]:
@@ -139,6 +145,15 @@ def _seen(name: str, head: Sequence[str], content: bytes | None) -> SeenFile:
     return SeenFile(name, int(size) if content is None else len(content), float(at), digest, content, kind == "p")
 
 
+class _Told(NamedTuple):
+    """A file as it is told: p is plain and the user's own, l is a link; the rest is not to be written either."""
+
+    name: str
+    kind: str
+    size: int
+    at: float
+
+
 class _Stream:
     """What was told, taken from its beginning on."""
 
@@ -170,11 +185,10 @@ class _Stream:
     def texts(self, count: int) -> list[str]:
         return [self._until(b"\0") for _ in range(count)]
 
-    def group(self, title: str) -> list[tuple[str, int, float, bool]]:
-        """The files of a group: name, size, time, and whether it is the user's own plain file."""
+    def group(self, title: str) -> list[_Told]:
         heads = [self.line().split(" ") for _ in range(int(self.words(title)[0]))]
         names = self.texts(len(heads))
-        return [(name, int(size), float(at), kind == "p") for name, (kind, size, at) in zip(names, heads, strict=True)]
+        return [_Told(name, kind, int(size), float(at)) for name, (kind, size, at) in zip(names, heads, strict=True)]
 
     def sessions(self) -> list[SeenFile]:
         """The sessions' files, with the contents that were sent."""

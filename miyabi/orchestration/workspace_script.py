@@ -259,7 +259,9 @@ told() {{
   kinds_of "$@"; number=0; wanted=
   for each do
     number=$((number + 1)); kind=${{kinds%"${{kinds#?}}"}}; kinds=${{kinds#?}}; stats=- digest=-
-    case $kind in [pf]) stats=$(measured "$each"); digest=$(digests "$each"); wanted="$wanted \\"\\${{$number}}\\"";; esac
+    case $kind in
+      [pf]) stats=$(measured "$each"); digest=$(digests "$each"); wanted="$wanted \\"\\${{$number}}\\"";;
+    esac
     [ -n "$digest" ] && [ -n "$stats" ] || {{ stats=- digest=- kind=o; }}
     [ "$stats" != - ] || stats='0 0'
     echo "$kind $stats $digest"
