@@ -25,57 +25,28 @@ from __future__ import annotations
 import re
 from shlex import quote
 
-from miyabi.host_lock import alone
-from miyabi.host_paths import FILE_TOOLS, LATER, names_in_words
 from miyabi.orchestration.exchange_script import EXCHANGE
 from miyabi.orchestration.lock_script import LOCK
-from miyabi.orchestration.workspace import RECOVERY_FOLDER, STATE_FOLDER
-from miyabi.orchestration.workspace_script import DIGESTS
-from miyabi.shell import HOST_ENVIRONMENT, HostText, quoted
+from miyabi.orchestration.state_place import BUSY, CHANGED, FAILED, NO_FILE, REFUSED, on_file, on_host
+from miyabi.orchestration.workspace import RECOVERY_FOLDER
 
-# What the scripts end with, beside 0: another run is at work, or a live process holds the file's lock; the file is not
-# what was judged; it may not be written at all; it could not be written now (a full disk). Nothing has changed then.
-BUSY, CHANGED, REFUSED, FAILED = 75, 76, 77, 74
+__all__ = [
+    "BUSY",
+    "CHANGED",
+    "FAILED",
+    "NO_FILE",
+    "REFUSED",
+    "keep_script",
+    "quarantine_script",
+    "release_script",
+    "replace_script",
+    "restore_script",
+    "upload_folder_script",
+    "upload_path",
+]
 
-# What stands for the digest of a file that must not be there.
-NO_FILE = "none"
-
-_NAME = re.compile(r"session-[^/\0]*\.json|events/[^/\0]+\.jsonl")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _UPLOADS = f"{RECOVERY_FOLDER}/incoming"
-
-# It ends up in the workspace's folder, with `state`, `recovery`, `file`, `folder` and `base` of the file set, all
-# physical paths. What is kept there may be secret: no repository takes it up.
-_PLACE = rf"""slowly=; refuse() {{ echo "$said: $2" >&2; exit "$1"; }}
-host=$(uname -n)
-case $work in /*) ;; *) refuse {REFUSED} 'its workspace is no absolute path on this host';; esac
-cd "$work" 2>/dev/null || refuse {REFUSED} 'its workspace is not there, or may not be entered'
-case $(digests /dev/null) in cksum-*|'') refuse {FAILED} 'this host has no tool for SHA-256: install coreutils';; esac
-root=$(pwd -P; echo .); root=${{root%??}}
-inside() {{
-  [ ! -L "$1" ] || refuse {REFUSED} "$1 is a link"
-  if [ ! -d "$1" ]; then
-    [ ! -e "$1" ] || refuse {REFUSED} "$1 is no folder"
-    why=$(mkdir -p "$1" 2>&1) || refuse {FAILED} "$1 cannot be made: ${{why##*: }}"
-  fi
-  [ -O "$1" ] || refuse {REFUSED} "$1 belongs to another user"
-}}
-inside .claude; inside {STATE_FOLDER}; inside {RECOVERY_FOLDER}
-state=$root/{STATE_FOLDER}; recovery=$root/{RECOVERY_FOLDER}
-[ -e "$recovery/.gitignore" ] || echo '*' >"$recovery/.gitignore" 2>/dev/null
-case $name in events/*) inside {STATE_FOLDER}/events;; esac
-file=$state/$name; folder=${{file%/*}}; base=${{file##*/}}; backups=$recovery/backups/$base
-checked() {{
-  [ ! -L "$file" ] || refuse {REFUSED} 'it is a link, and links are not written'
-  if [ -e "$file" ]; then
-    [ -f "$file" ] || refuse {REFUSED} 'it is no plain file'
-    [ -O "$file" ] || refuse {REFUSED} 'it belongs to another user'
-    [ -r "$file" ] || refuse {REFUSED} 'it may not be read'
-    there=$(digests "$file")
-  else there={NO_FILE}; fi
-  [ "$there" = "$expected" ] || refuse {CHANGED} 'it was written meanwhile, and is left as it is'
-}}"""
 
 # kept FILE [replaced]: a backup of a file, named by the moment; the file itself is moved with `moved`.
 # leftovers: what a script that was killed has left. A file that it had in the hand may be another program's.
@@ -174,10 +145,9 @@ flushed "$recovery/quarantine" 2>/dev/null; flushed "$folder" 2>/dev/null; :"""
 def upload_folder_script(workspace: str) -> str:
     """The shell text that makes the folder to which ``upload_path`` leads, for the user alone, and tidies it."""
     folder = quote(_UPLOADS)
-    script = f"""{_PLACE}
-inside {folder}; chmod 700 {folder} || exit {FAILED}
+    script = f"""inside {folder}; chmod 700 {folder} || exit {FAILED}
 find {folder} -type f -mtime +1 -exec rm -f {{}} + 2>/dev/null; :"""
-    return _on_host(workspace, "session-.json", NO_FILE, script)
+    return on_host(workspace, script, "uploads")
 
 
 def upload_path(workspace: str, digest: str, nonce: str) -> str:
@@ -225,12 +195,13 @@ def restore_script(  # noqa: PLR0913 - as above
 
     + name: such as ``session-a.json``, or ``events/a.jsonl`` where there is no such file
     + expected: as for ``replace_script``
-    + backup: below the recovery folder, such as ``backups/session-a.json/20260131T235959Z.json``
+    + backup: as ``SeenWorkspace.backups`` names it, such as ``session-a.json/20260131T235959Z.json``
     + digest: of the backup as it was judged
     """
     if ".." in backup.split("/") or backup.startswith("/"):
-        raise ValueError(f"{backup!r}: a backup lies below the recovery folder")
-    settings = f'source="$recovery"/{quote(backup)}; archive=; is_upload=; backup=1'
+        raise ValueError(f"{backup!a}: a backup lies below the recovery folder")
+    source = quote(backup if backup.startswith("backup-") else f"backups/{backup}")
+    settings = f'source="$recovery"/{source}; archive=; is_upload=; backup=1'
     return _replacing((workspace, name), expected, _digest(digest), settings, keep)
 
 
@@ -239,11 +210,10 @@ def keep_script(workspace: str, name: str, expected: str, keep: int = 5) -> str:
 
     + expected: its SHA-256
     """
-    script = f"""{_PLACE}
-{_KEEPING}
+    script = f"""{_KEEPING}
 trap 'rm -f "$backups/.new-$$"' EXIT; wanted=; keep={max(1, keep)}
 checked; kept "$file"; thinned"""
-    return _on_host(workspace, name, _digest(expected), script)
+    return on_file(workspace, name, _digest(expected), script)
 
 
 def quarantine_script(workspace: str, name: str, expected: str) -> str:
@@ -251,35 +221,23 @@ def quarantine_script(workspace: str, name: str, expected: str) -> str:
 
     + expected: as for ``replace_script``
     """
-    script = f"{_PLACE}\n{_KEEPING}\n{LOCK}\nwanted=\n{_QUARANTINE}"
-    return _on_host(workspace, name, _digest(expected), script)
+    script = f"{_KEEPING}\n{LOCK}\nwanted=\n{_QUARANTINE}"
+    return on_file(workspace, name, _digest(expected), script)
 
 
 def release_script(workspace: str, name: str) -> str:
     """The shell text that removes the lock of a session's file whose holder has ended for certain."""
-    script = (
-        f'{_PLACE}\n{LOCK}\nmine=; trap unlocked EXIT\n[ ! -e "$file.lock" ] && [ ! -L "$file.lock" ] || locked "$file"'
-    )
-    return _on_host(workspace, name, NO_FILE, script)
+    script = f'{LOCK}\nmine=; trap unlocked EXIT\n[ ! -e "$file.lock" ] && [ ! -L "$file.lock" ] || locked "$file"'
+    return on_file(workspace, name, NO_FILE, script)
 
 
 def _replacing(place: tuple[str, str], expected: str, wanted: str, settings: str, keep: int) -> str:
-    script = f"""{_PLACE}
-{settings}; wanted={wanted}; keep={max(1, keep)}
+    script = f"""{settings}; wanted={wanted}; keep={max(1, keep)}
 {_KEEPING}
 {LOCK}
 {EXCHANGE}
 {_REPLACE}"""
-    return _on_host(*place, expected if expected == NO_FILE else _digest(expected), script)
-
-
-def _on_host(workspace: str, name: str, expected: str, script: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r}: a session's file is called session-NAME.json, and an event log events/NAME.jsonl")
-    said = quote(names_in_words([name]))
-    setting = f"work={quoted(HostText(workspace))}; name={quote(name)}; said={said}; expected={expected}"
-    whole = f"{setting}\n{FILE_TOOLS}\n{LATER}\n{DIGESTS}\n{script}"
-    return f"{HOST_ENVIRONMENT}; umask 077; LC_ALL=C; export LC_ALL\n{alone('state', whole)}"
+    return on_file(*place, expected if expected == NO_FILE else _digest(expected), script)
 
 
 def _digest(digest: str) -> str:
