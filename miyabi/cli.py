@@ -46,6 +46,7 @@ _COMMANDS: dict[str, str] = {
     "ec2": "miyabi.cli_ec2",
     "cockpit": "miyabi.cli_cockpit",
     "tasks": "miyabi.cli_tasks",
+    "state": "miyabi.cli_state",
 }
 
 

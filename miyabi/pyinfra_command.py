@@ -89,23 +89,25 @@ class Answers:
     said: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def ask_fleet(hosts: Sequence[str], fact: str, data: Sequence[str] = ()) -> Answers:
+def ask_fleet(hosts: Sequence[str], fact: str, data: Sequence[str] = (), arguments: Sequence[str] = ()) -> Answers:
     """Ask hosts of the inventory for a fact, all at the same time; a host that does not answer stops no other.
 
     + hosts: their names
     + fact: such as ``facts.fleet_health.Drifts``
     + data: host data for pyinfra, such as ``ssh_port=2222``
+    + arguments: the fact's own, such as ``path=~/app``
 
     Raises ``RunError`` when there was no run at all.
     """
     limits = [word for each in hosts for word in ("--limit", each)]
     words = [word for each in data for word in ("--data", each)]
     target = Target("the fleet", is_known=True)
-    done = _run(["--json", "inventory", *limits, *words, "fact", fact], target)
+    done = _run(["--json", "inventory", *limits, *words, "fact", fact, *arguments], target)
     told = _said_of_hosts(done.stderr or "")
     try:
-        answers = json.loads(done.stdout)[fact]
-    except (ValueError, KeyError, TypeError):
+        # pyinfra names a fact together with its arguments.
+        [answers] = json.loads(done.stdout).values()
+    except (ValueError, AttributeError):
         answers = None
     if not isinstance(answers, dict):
         if not told:

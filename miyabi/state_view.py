@@ -13,6 +13,7 @@ from miyabi.limits import size
 from miyabi.masking import masked, shown
 from miyabi.orchestration.error_text import left_out
 from miyabi.orchestration.findings import Change
+from miyabi.state_looked import Report
 from miyabi.state_repair import Settled
 from miyabi.words import age, counted
 
@@ -37,14 +38,12 @@ _WIDE = 90
 # Healthy sessions that are listed one by one, issues of one session, and changes of one.
 _HEALTHY, _ISSUES, _CHANGES = 20, 8, 40
 
-# What a session's report is in JSON; ``facts.workspace.Sessions`` tells the same of a host.
-Report = Mapping[str, Any]
 
-
-def session_table(reports: Sequence[Report], now: float, width: int) -> Table:
+def session_table(reports: Sequence[Report], now: float, width: int, *, is_all: bool = False) -> Table:
     """One row for each session, the sick ones first.
 
     + width: of the terminal, in columns
+    + is_all: whether each healthy one is listed, however many there are
     """
     from rich.table import Table  # noqa: PLC0415 - see the module's docstring
     from rich.text import Text  # noqa: PLC0415
@@ -56,7 +55,7 @@ def session_table(reports: Sequence[Report], now: float, width: int) -> Table:
         for title in ("STATUS", "SIZE", "CHANGED"):
             table.add_column(title, no_wrap=True)
         table.add_column("WHAT", ratio=1, overflow="fold")
-    for report in _listed(reports):
+    for report in _listed(reports, is_all=is_all):
         status = Text(report["status"], style=STYLES.get(report["status"], ""))
         figures = (size(report["size"]), age(now - report["changed_at"]))
         name, what = Text(shown(report["name"])), _what(report)
@@ -68,11 +67,11 @@ def session_table(reports: Sequence[Report], now: float, width: int) -> Table:
     return table
 
 
-def _listed(reports: Sequence[Report]) -> list[Report]:
+def _listed(reports: Sequence[Report], *, is_all: bool) -> list[Report]:
     sick = [each for each in reports if each["status"] != "healthy" or each["issues"]]
     healthy = [each for each in reports if each["status"] == "healthy" and not each["issues"]]
     sick.sort(key=lambda each: (_ORDER.index(each["status"]) if each["status"] in _ORDER else -1, each["name"]))
-    return [*sick, *healthy[: _HEALTHY if len(healthy) > _HEALTHY + 1 else None]]
+    return [*sick, *healthy[: None if is_all or len(healthy) <= _HEALTHY + 1 else _HEALTHY]]
 
 
 def _what(report: Report) -> Text:
@@ -86,7 +85,7 @@ def _what(report: Report) -> Text:
 
 
 def _issue(issue: Mapping[str, Any]) -> str:
-    path = f"{issue['path']}: " if issue["path"] else ""
+    path = f"{issue['path']}: " if issue["path"] and not issue["message"].startswith(issue["path"]) else ""
     told = "" if issue["repairable"] else " (a repair leaves it)"
     return shown(masked(f"{path}{issue['message']}{told}"))
 

@@ -214,7 +214,7 @@ def _by_hand(codes: Collection[str], found: Found) -> Iterator[Step]:
 def _of_words(codes: Sequence[str], found: Found) -> Iterator[Step]:
     """The actions of the errors' own words, each once."""
     places = _places(found, found.damaged[0] if len(found.damaged) == 1 else "")
-    told: set[tuple[str, str]] = set()
+    told: set[str] = set()
     for code in codes:
         for action in words_of(code).actions:
             command = filled_in(action.command, places)
