@@ -38,7 +38,7 @@ done
 ( cd "$new" && set -- state/session-*.json state/events/*.jsonl && summed "$@" 2>/dev/null >{MANIFEST}; : )
 find "$new" -type f -exec sync {{}} + 2>/dev/null
 chmod -R go-rwx "$new" && mv "$new" "$place" || refuse {FAILED} 'the backup could not be put in its place'
-flushed "$recovery" 2>/dev/null; echo "${{place##*/}}\""""
+flushed "$recovery" 2>/dev/null; echo "${{place##*/}}"; :"""
 
 
 def backup_script(workspace: str, label: str = "") -> str:

@@ -139,7 +139,7 @@ if [ "$(digests "$place")" != "$expected" ]; then
   ln "$place" "$file" 2>/dev/null && rm -f "$place" || mv -n "$place" "$file" 2>/dev/null
   refuse {CHANGED} 'it was written meanwhile, and is left as it is'
 fi
-flushed "$recovery/quarantine" 2>/dev/null; flushed "$folder" 2>/dev/null; :"""
+chmod 600 "$place"; flushed "$recovery/quarantine" 2>/dev/null; flushed "$folder" 2>/dev/null; :"""
 
 
 def upload_folder_script(workspace: str) -> str:
