@@ -1,0 +1,55 @@
+"""How a hook is run on a host: one execution, whose last word is read and judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pyinfra import logger
+from pyinfra.api import StringCommand
+
+from miyabi.errors import ParseError
+
+if TYPE_CHECKING:
+    from pyinfra.api import Host
+
+    from miyabi.hook import Hook
+    from miyabi.hook_result import HookResult
+
+# How many of the last lines of a hook that has failed a human is shown.
+_SHOWN = 20
+
+
+def run_hook(host: Host, hook: Hook) -> HookResult:
+    """Run a hook on ``host``, and say what came of it; what it printed is shown when it failed.
+
+    Nothing that it printed is in the result or shown with what looks like a secret in it.
+    """
+    # Only who runs one pays for these.
+    from secrets import token_hex  # noqa: PLC0415
+
+    from miyabi.hook_result import HookResult, read_result  # noqa: PLC0415
+    from miyabi.hook_script import MORE_TIME, hook_input, hook_script  # noqa: PLC0415
+    from miyabi.masking import masked, plain, shown  # noqa: PLC0415
+
+    nonce = token_hex(16)
+    done, output = host.run_shell_command(
+        StringCommand(hook_script(hook, nonce)), _stdin=hook_input(hook, nonce), _timeout=hook.timeout + MORE_TIME
+    )
+    try:
+        result = read_result(hook, output.stdout_lines, nonce)
+    except ParseError as error:
+        said = "" if done else f" ({output.stderr.strip().rpartition(chr(10))[2] or 'the command failed'})"
+        result = HookResult("HOOK_EXECUTION_FAILED", f"{error}{said}: look after the host and try again")
+    said = masked(plain(result.output))
+    result = replace(result, reason=shown(masked(result.reason)), output=said)
+    if not result.counted:
+        host.log_styled(
+            f"hook {hook.words[0]}: its host cannot remember that it ran (a full disk?): loops are not noticed",
+            fg="yellow",
+            log_func=logger.warning,
+        )
+    if result.problem is not None:
+        for line in [line for line in said.splitlines() if line.strip()][-_SHOWN:]:
+            host.log_styled(f"hook {hook.words[0]}: {shown(line)[:500]}", fg="red", log_func=logger.error)
+    return result
