@@ -17,6 +17,8 @@ Repair = Literal["none", "minor", "major", "critical"]
 
 _RANK: Mapping[Repair, int] = {"none": 0, "minor": 1, "major": 2, "critical": 3}
 
+_TOO_LARGE = "STATE_SIZE_EXCEEDED"
+
 # A session in which one of these is to be repaired does not hold together as it is.
 _CORRUPTED = frozenset(
     {
@@ -107,14 +109,14 @@ def judge_session(
     if analysis is None and file.content is not None:
         analysis = analyse(file.content, file.changed_at, rules)
     if analysis is None:
-        found = [*_of_lock(file, seen), *_of_size(file, rules)]
+        found = [*_of_lock(file, seen), *_of_size(file, (), rules)]
         return SessionReport(file.name, "unknown", tuple(found), file.size, file.changed_at)
     issues = [
         *analysis.issues,
         *_of_lock(file, seen),
         *_of_agents(file, analysis, seen),
         *_of_due(analysis, seen),
-        *_of_size(file, rules),
+        *_of_size(file, analysis.issues, rules),
         *_of_counts(analysis, rules),
         *_of_age(file, analysis, seen, rules),
     ]
@@ -150,7 +152,7 @@ def _status(analysis: Analysis, issues: Sequence[Issue]) -> SessionStatus:
 _BY_CODE: tuple[tuple[SessionStatus, str], ...] = (
     ("zombie", "SESSION_ZOMBIE"),
     ("locked", "SESSION_LOCKED"),
-    ("large", "STATE_SIZE_EXCEEDED"),
+    ("large", _TOO_LARGE),
     ("stale", "SESSION_TIMEOUT"),
 )
 
@@ -184,10 +186,11 @@ def _of_due(analysis: Analysis, seen: SeenWorkspace) -> Iterator[Issue]:
         yield from analysis.due
 
 
-def _of_size(file: SeenFile, rules: Orchestration) -> Iterator[Issue]:
-    if file.size > rules.limits.session_size:
+def _of_size(file: SeenFile, known: Sequence[Issue], rules: Orchestration) -> Iterator[Issue]:
+    """Its size, also where nothing in it may be taken out any more."""
+    if file.size > rules.limits.session_size and all(issue.code != _TOO_LARGE for issue in known):
         message = f"it has {size(file.size)}, more than {size(rules.limits.session_size)}"
-        yield Issue("STATE_SIZE_EXCEEDED", "minor", "", message)
+        yield Issue(_TOO_LARGE, "minor", "", message, repairable=False)
 
 
 def _of_counts(analysis: Analysis, rules: Orchestration) -> Iterator[Issue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from miyabi.masking import shown
 from miyabi.orchestration.analysis import Analysis, worst
@@ -48,21 +48,20 @@ def analysed(content: bytes, changed_at: float, rules: Orchestration) -> Analysi
     if read.state is None:
         return Analysis(tuple(issues), worst(issues))
     state = read.state
-    healed = heal(state, Evidence(now=changed_at), rules)
+    healed = heal(state, Evidence(now=changed_at), rules, len(content))
     issues += issues_of(healed)
     issues += schema_flaws(healed.state)
-    due_at = next_due(state)
-    due = tuple(_due(state, due_at, rules, issues)) if due_at is not None else ()
-    session_id = at(state, ("session", "id"))
+    due_at = next_due(state, rules, len(content), after=changed_at)
+    due = () if due_at is None else issues_of(heal(state, Evidence(now=due_at), rules, len(content)))
     return Analysis(
         issues=tuple(issues),
         severity=worst(issues),
-        session_id=text(session_id),
+        session_id=text(at(state, ("session", "id"))),
         last_activity=moment(at(state, LAST_ACTIVITY)),
         counts=counts(state),
         pids=agent_pids(state),
         next_due=due_at,
-        due=due,
+        due=tuple(issue for issue in due if issue not in issues),
     )
 
 
@@ -119,12 +118,6 @@ def counts(state: State) -> dict[str, int]:
 
 def _messages(lists: object) -> int:
     return sum(len(each) for each in lists.values() if isinstance(each, list)) if isinstance(lists, Mapping) else 0
-
-
-def _due(state: State, due_at: float, rules: Orchestration, known: Sequence[Issue]) -> Iterator[Issue]:
-    for issue in issues_of(heal(state, Evidence(now=due_at), rules)):
-        if issue not in known:
-            yield issue
 
 
 def _left(repaired: Read) -> str:
