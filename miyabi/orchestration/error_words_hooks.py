@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from miyabi.orchestration.error_words import Action, ErrorWords
 
-_SEEN = Action("See which hook, and what it said.", "miyabi history --host {host}")
+_SEEN = Action("See which hook, and what it said.", "miyabi history {host}")
 
 HOOK_WORDS = (
     ErrorWords(
