@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -63,17 +64,21 @@ def known_section(host: Host, rules: Orchestration) -> Section[SeenWorkspace]:
 
     What was judged before need not travel, and the processes that its agents named are asked for.
     """
-    from miyabi.session_cache import read_analyses  # noqa: PLC0415 - as above
-
     stage, sections = host.connector_data.get(_MEMORY, (None, {}))
     if stage != host.state.current_stage:
         sections = {}
         host.connector_data[_MEMORY] = (host.state.current_stage, sections)
     if rules not in sections:
-        known = read_analyses(host.name, rules)
-        pids = sorted({pid for each in known.values() for pid in each.pids.values()})
-        sections[rules] = workspace_section(rules, known, pids)
+        sections[rules] = _section(host.name, rules)
     return cast("Section[SeenWorkspace]", sections[rules])
+
+
+def _section(host_name: str, rules: Orchestration) -> Section[SeenWorkspace]:
+    from miyabi.session_cache import read_analyses  # noqa: PLC0415 - as above
+
+    known = read_analyses(host_name, rules)
+    pids = sorted({pid for each in known.values() for pid in each.pids.values()})
+    return workspace_section(rules, known, pids)
 
 
 def judged_sessions(host_name: str, rules: Orchestration, seen: SeenWorkspace) -> tuple[SessionReport, ...]:
@@ -147,7 +152,10 @@ class Sessions(FactBase[list[WorkspaceSummary]]):
         # An error here would end the run for all hosts: `process` tells it, for this one.
         self._wanted = _wanted(path)
         wanted = () if isinstance(self._wanted, str) else self._wanted
-        self._sections = [_section(rules) for rules in wanted]
+        self._sections = [
+            replace(_section(_host_name(), rules), title=f"{WORKSPACE}_{number}")
+            for number, rules in enumerate(wanted, 1)
+        ]
         return probe_script(self._sections or [Section("spec", ":", list)])
 
     @override
@@ -177,19 +185,16 @@ def _wanted(path: str | None) -> tuple[Orchestration, ...] | str:
         return str(error)
 
 
-def _section(rules: Orchestration) -> Section[SeenWorkspace]:
-    if not ctx_host.isset():
-        return workspace_section(rules)
-    return known_section(ctx_host.get(), rules)
+def _host_name() -> str:
+    return ctx_host.get().name if ctx_host.isset() else ""
 
 
 def _summary(rules: Orchestration, seen: SeenWorkspace) -> WorkspaceSummary:
-    host = ctx_host.get().name if ctx_host.isset() else ""
     return {
         "path": seen.path,
         "now": seen.now,
         "trouble": seen.trouble,
-        "sessions": [each.to_json() for each in judged_sessions(host, rules, seen)],
+        "sessions": [each.to_json() for each in judged_sessions(_host_name(), rules, seen)],
         "locks": [each.to_json() for each in seen.locks],
         "backups": [_file(each) for each in seen.backups],
         "events": [_file(each) for each in seen.events],
