@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 NO_FILE = "none"
 
 # written: it is there now. changed: the file is another one than was decided on. busy: a live process holds its lock.
-# refused: it cannot be written, and would not be the next time.
-WriteOutcome = Literal["written", "changed", "busy", "refused"]
+# refused: it may not be written. failed: it could not be, as on a full disk.
+WriteOutcome = Literal["written", "changed", "busy", "refused", "failed"]
+
+# The error that each is for a human.
+ERROR_OF: Mapping[WriteOutcome, str] = {
+    "changed": "STATE_CONFLICT",
+    "busy": "SESSION_LOCKED",
+    "refused": "WORKSPACE_ACCESS_DENIED",
+    "failed": "PERSISTENCE_FAILED",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from miyabi.orchestration.workspace import SeenWorkspace
 from miyabi.state_material import (
+    ERROR_OF,
     NO_FILE,
     NOTHING,
     UNKNOWN,
@@ -37,6 +38,7 @@ class Settled:
     """What came of one session's file.
 
     + reason: for the user, in one line; "" when all is well
+    + code: of ``miyabi.orchestration.error_table``, where it could not be written; "" else
     + tries: how often it was decided
     """
 
@@ -45,6 +47,7 @@ class Settled:
     reason: str = ""
     tries: int = 0
     decision: Decision = NOTHING
+    code: str = ""
 
 
 def settle(  # noqa: PLR0913 - how patient it is has defaults
@@ -142,11 +145,12 @@ class _Work:
                 if answer.outcome == "written":
                     written.append((name, decision))
                 else:
-                    self._failed(name, answer.reason, decision, for_good=answer.outcome == "refused")
+                    for_good = answer.outcome in {"refused", "failed"}
+                    self._failed(name, answer.reason, decision, for_good=for_good, code=ERROR_OF[answer.outcome])
         return written
 
-    def _failed(self, name: str, reason: str, decision: Decision, *, for_good: bool) -> None:
-        self.last[name] = Settled(name, "failed", reason, self.rounds, decision)
+    def _failed(self, name: str, reason: str, decision: Decision, *, for_good: bool, code: str = "") -> None:
+        self.last[name] = Settled(name, "failed", reason, self.rounds, decision, code)
         if for_good:
             self._end(self.last[name])
 

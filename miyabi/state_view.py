@@ -159,6 +159,7 @@ def settled_json(settled: Settled) -> dict[str, Any]:
         "session": settled.name,
         "outcome": settled.outcome,
         "reason": settled.reason,
+        "code": settled.code or None,
         "tries": settled.tries,
         "method": decision.method,
         "changes": [masked_change(each) for each in decision.changes],
