@@ -6,11 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from miyabi.orchestration.session_json import depth
 from miyabi.orchestration.values import moment, text
 
 # A line of a log that is longer is no event: a state of 50 MB in a checkpoint is the largest thing there may be.
 _LONGEST_LINE = 64_000_000
 _LARGEST_NUMBER = 2**62
+
+# What is nested more deeply is no event: nothing of a state is.
+_DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,18 @@ def is_called(file: str, session_id: str) -> bool:
 
 def read_object(line: bytes) -> dict[str, Any] | None:
     """The JSON object that a line is; None when it is none."""
-    if len(line) > _LONGEST_LINE:
+    if len(line) > _LONGEST_LINE or _is_too_deep(line):
         return None
     try:
         found = json.loads(line.strip(b" \t\r\x00"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _is_too_deep(line: bytes) -> bool:
+    brackets = line.count(b"{") + line.count(b"[")
+    return brackets > _DEEPEST and depth(line) > _DEEPEST
 
 
 def event_of(found: dict[str, Any], file: str = "", line: int = 0) -> Event:

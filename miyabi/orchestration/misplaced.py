@@ -1,0 +1,182 @@
+"""Things of a state that a lost or doubled bracket has put where they do not belong, put back. Pure.
+
+Only what was no JSON is looked at this way: in a file that can be read, things are where somebody put them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from miyabi.orchestration.known_places import (
+    MAPS,
+    PLACES,
+    POOL,
+    SECTIONS,
+    Path,
+    fields,
+    is_plausible,
+    is_section,
+    looks_like,
+)
+from miyabi.orchestration.session_state import AGENTS, NODES, TASKS, State, at
+
+# How often it is looked again: a thing that was put back may hold another one.
+_ROUNDS = 12
+
+# Deeper than a damage moves anything.
+_DEEPEST = 8
+
+
+def _sections(part: State, above: Path = ()) -> Iterator[tuple[str, Path]]:
+    for key, value in part.items():
+        if isinstance(value, dict | list):
+            yield key, (*above, key)
+        if isinstance(value, dict):
+            yield from _sections(value, (*above, key))
+
+
+def put_back(state: State) -> tuple[str, ...]:
+    """Move what is misplaced to where it belongs, in ``state`` itself; the names of what was moved.
+
+    Where the place is taken by another value, the thing stays where it is.
+    """
+    moved: list[str] = []
+    for _ in range(_ROUNDS):
+        found = [*_move_sections(state), *_move_things(state), *_move_fields(state)]
+        if not found:
+            break
+        moved += found
+    return tuple(dict.fromkeys(moved))
+
+
+def add_nameless(state: State, path: Path, thing: Any) -> bool:
+    """Put an object whose key or list is gone beside the one that it follows; whether there is such a place.
+
+    + path: of what it follows
+    """
+    before = at(state, path)
+    if isinstance(before, list):
+        before.append(thing)
+        return True
+    name = thing.get("id") if isinstance(thing, dict) else None
+    holder = at(state, path[:-1])
+    if isinstance(name, str) and isinstance(holder, dict) and name not in holder:
+        holder[name] = thing
+        return True
+    return False
+
+
+def _move_sections(state: State) -> Iterator[str]:
+    """The parts of a state that stand in another one."""
+    for path, holder in list(_objects(state)):
+        for key in [key for key in holder if key in SECTIONS and SECTIONS[key] != (*path, key)]:
+            value, goal = holder[key], SECTIONS[key]
+            if is_section(goal, value) and ((path in PLACES and path not in MAPS) or is_plausible(goal, value)):
+                there = _holder(state, goal[:-1])
+                if there is not None and there is not holder and _join(there, key, value):
+                    del holder[key]
+                    yield ".".join(goal)
+
+
+def _move_things(state: State) -> Iterator[str]:
+    """Tasks, agents and so on that stand in one another, or beside the object that holds their kind."""
+    for path, holder in list(_objects(state)):
+        if path in MAPS:
+            continue
+        near = _near_map(path, holder)
+        for key, value in list(holder.items()):
+            if not isinstance(value, dict) or (path in PLACES and (*path, key) in PLACES):
+                continue
+            goal = _goal(key, value, near(key), state)
+            if goal is None:
+                continue
+            there = _holder(state, goal)
+            if there is not None and there is not value and _join(there, key, value):
+                del holder[key]
+                yield f"{'.'.join(goal)}.{key}"
+
+
+def _goal(key: str, value: dict[str, Any], near: Path | None, state: State) -> Path | None:
+    """Where a thing belongs that stands near the things of a kind."""
+    if near is None:
+        return None
+    like = looks_like(value)
+    if like == AGENTS and near == POOL:
+        return POOL
+    if like is not None and (like == near or value.get("id") == key):
+        return like
+    if value.get("id") == key:
+        return near
+    return near if near == NODES and key in (at(state, TASKS) or {}) else None
+
+
+def _near_map(path: Path, holder: dict[str, Any]) -> Any:
+    """Of each key the objects of whose kind it may be: those around it, or those that end before it."""
+    around = next((each for each in MAPS if path[: len(each)] == each), None)
+    if around is not None:
+        return lambda _key: around
+    before: dict[str, Path | None] = {}
+    last: Path | None = None
+    for key, value in holder.items():
+        before[key] = last
+        last = next((each for each in _maps_in((*path, key), value)), last)
+    return before.get
+
+
+def _maps_in(path: Path, value: object) -> Iterator[Path]:
+    """The last of the named kinds of objects that stands in a part."""
+    found = [each for each in MAPS if each[: len(path)] == path and isinstance(value, dict)]
+    yield from found[-1:]
+
+
+def _move_fields(state: State) -> Iterator[str]:
+    """What is said of a thing and stands beside it, because its brace was closed too early."""
+    for path in MAPS:
+        held = at(state, path)
+        if not isinstance(held, dict):
+            continue
+        last: str | None = None
+        for key, value in list(held.items()):
+            if isinstance(value, dict) and looks_like(value) is not None:
+                last = key
+            elif last is not None and key in fields(path) and isinstance(held[last], dict) and key not in held[last]:
+                held[last][key] = held.pop(key)
+                yield f"{'.'.join(path)}.{last}.{key}"
+            elif isinstance(value, dict):
+                last = key
+
+
+def _objects(state: State) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """All objects of a state that are not too deep, those further out first."""
+    waiting: list[tuple[Path, dict[str, Any]]] = [((), state)]
+    for path, holder in waiting:
+        yield path, holder
+        if len(path) < _DEEPEST or path[: len(TASKS)] == TASKS:
+            waiting.extend(((*path, key), value) for key, value in holder.items() if isinstance(value, dict))
+
+
+def _holder(state: State, path: Path) -> dict[str, Any] | None:
+    """The object at a place, made where there is none; None when something else is there."""
+    here = state
+    for key in path:
+        here = here.setdefault(key, {})
+        if not isinstance(here, dict):
+            return None
+    return here
+
+
+def _join(there: dict[str, Any], key: str, value: Any) -> bool:
+    """Put a value to a key, or to what is there already; whether nothing is lost by it."""
+    known = there.get(key)
+    if key not in there or known in ({}, [], None):
+        there[key] = value
+        return True
+    if known == value:
+        return True
+    if isinstance(known, dict) and isinstance(value, dict):
+        if any(each in known and known[each] != value[each] for each in value):
+            return False
+        known.update(value)
+        return True
+    return False
