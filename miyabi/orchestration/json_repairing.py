@@ -15,7 +15,7 @@ from typing import Any, Self, SupportsIndex
 from typing_extensions import override
 
 from miyabi.orchestration.exact_number import read_float, read_int
-from miyabi.orchestration.session_json import DEEPEST, Read, Style, depth, read_state, state_text, style_of
+from miyabi.orchestration.session_json import DEEPEST, Read, Style, depth, read_state, state_text
 from miyabi.orchestration.session_state import LAST_ACTIVITY, State, at
 from miyabi.orchestration.values import moment
 
@@ -25,12 +25,13 @@ LARGEST = 1_000_000
 _LOOKS = 60
 _LOOKS_AT_LEAST = 1_000_000
 
-_WORD = re.compile(r"[\w.:@/+-]+")
+_WORD = re.compile(r"[\w.@/+-]+")
 _NUMBER = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
 _KEY_AT_END = re.compile(r'"(?:[^"\\]|\\.)*+"\s*:\s*\Z', re.DOTALL)
 _BARE_AT_END = re.compile(r"[\w.+-]+\Z")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _OPEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+((?:\\(?:u[0-9a-fA-F]{0,3})?)?)\Z")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _BRACKET = re.compile(r"[{}\[\]]")
 _CLOSING = {"{": "}", "[": "]"}
 _WORDS = frozenset({"true", "false", "null"})
@@ -45,13 +46,13 @@ def repaired(content: bytes) -> Read | None:
     read = read_state(content)
     if read.state is not None:
         return read
-    text, style = decoded(content), style_of(content)
+    text = decoded(content)
     best: Read | None = None
     for way in (_as_it_is, _closed, _by_library):
-        state = _tried(way, text)
+        state, told = _tried(way, text)
         if state is None:
             continue
-        found = Read(state, read.flaw, style=style, lost=tuple(_lost(text, state, style)))
+        found = Read(state, read.flaw, style=read.style, lost=tuple(_lost(told, state)))
         if best is None or len(found.lost) < len(best.lost):
             best = found
         if not found.lost:
@@ -68,15 +69,15 @@ def decoded(content: bytes) -> str:
     return text.replace("\0", " ").strip()
 
 
-def _tried(way: Callable[[str], Any], text: str) -> State | None:
-    """What a way makes of ``text``, if that is an object with something in it that may be written."""
+def _tried(way: Callable[[str], tuple[Any, str]], text: str) -> tuple[State | None, str]:
+    """What a way makes of ``text``, if that is an object that is not empty, and the text that it should be all of."""
     try:
-        state = way(text)
+        state, told = way(text)
         if isinstance(state, dict) and state and depth(state_text(state)) <= DEEPEST:
-            return state
+            return state, told
     except (ValueError, RecursionError, MemoryError, _TooDearError):
-        return None
-    return None
+        pass
+    return None, ""
 
 
 def _loads(text: str) -> tuple[Any, int]:
@@ -88,10 +89,8 @@ def _loads(text: str) -> tuple[Any, int]:
     return value, end
 
 
-def _as_it_is(text: str) -> State | None:
+def _as_it_is(text: str) -> tuple[Any, str]:
     """The state in a text that is JSON but for its characters, and perhaps for what stands behind its end."""
-    if not text.startswith("{"):
-        return None
     state, end = _loads(text)
     rest = text[end:].strip()
     # Appended instead of written over: the newer one counts. The end of an older, longer one behind it: the first.
@@ -102,7 +101,7 @@ def _as_it_is(text: str) -> State | None:
             break
         state = _newer(state, other)
         rest = rest[end:].strip()
-    return state  # type: ignore[no-any-return]
+    return state, text
 
 
 def _newer(state: State, other: State) -> State:
@@ -110,18 +109,15 @@ def _newer(state: State, other: State) -> State:
     return state if two is None or (one is not None and one > two) else other
 
 
-def _closed(text: str) -> State | None:
+def _closed(text: str) -> tuple[Any, str]:
     """The state in a text that was cut off: what was torn is dropped, what is open is closed."""
+    text = text.removesuffix(_OPEN_ESCAPE.search(text[-_LONGEST_KEY:])[1])  # type: ignore[index]
     try:
         _loads(text)
     except json.JSONDecodeError as error:
         cut = _before_cut(text, error)
-    else:
-        return None
-    if cut is None:
-        return None
-    state, _ = _loads(cut + "".join(_closing(cut)))
-    return state if isinstance(state, dict) else None
+        return (None if cut is None else _loads(cut + "".join(_closing(cut)))[0]), cut or ""
+    return None, ""
 
 
 def _before_cut(text: str, error: json.JSONDecodeError) -> str | None:
@@ -130,7 +126,7 @@ def _before_cut(text: str, error: json.JSONDecodeError) -> str | None:
         head, torn = text[: error.pos].rstrip(), text[error.pos + 1 :]
         # A torn name would be another's; of a longer text most is there.
         if head.endswith(":") and " " in torn:
-            return f'{text.removesuffix(_OPEN_ESCAPE.search(torn[-_LONGEST_KEY:])[1])}"'  # type: ignore[index]
+            return f'{text}"'
     else:
         bare = _BARE_AT_END.search(text[-_LONGEST_KEY:])
         head = text.removesuffix(bare[0]) if bare and bare[0] not in _WORDS else text
@@ -152,14 +148,16 @@ def _closing(text: str) -> Iterator[str]:
     return reversed(stack)
 
 
-def _by_library(text: str) -> Any:
+def _by_library(text: str) -> tuple[Any, str]:
     """What a library for broken JSON makes of ``text``."""
     from json_repair import repair_json  # noqa: PLC0415 - only a broken file needs it
 
     if len(text) > LARGEST:
-        return None
+        return None, ""
     looks = [_LOOKS_AT_LEAST + _LOOKS * len(text)]
-    return repair_json(_Metered(text, looks), return_objects=True, skip_json_loads=True)
+    state = repair_json(_Metered(text, looks), return_objects=True, skip_json_loads=True)
+    # Of a text that was cut off, the last word is none.
+    return state, _BARE_AT_END.sub("", text) if any(_closing(text)) else text
 
 
 class _TooDearError(Exception):
@@ -192,13 +190,10 @@ class _Metered(str):
         return _Metered(str.__add__(self, other), self.looks)
 
 
-def _lost(text: str, state: State, style: Style) -> Iterator[str]:
+def _lost(text: str, state: State) -> Iterator[str]:
     """The words of ``text`` that are not in ``state``, as often as they are missing."""
-    have = Counter(_words(state_text(state, style).decode()))
-    ends = text.endswith("}")
-    found = _words(text)
-    # Of a text that was cut off, the last word is none.
-    for word in found if ends else found[:-1]:
+    have = Counter(_words(state_text(state, Style(ascii=False)).decode()))
+    for word in _words(text):
         if have[word] > 0:
             have[word] -= 1
         else:
@@ -207,7 +202,13 @@ def _lost(text: str, state: State, style: Style) -> Iterator[str]:
 
 def _words(text: str) -> list[str]:
     """The words and numbers of ``text``, whatever its quotes and brackets say; numbers as Python writes them."""
+    text = _ESCAPE.sub(_character, text) if "\\" in text else text
     return [_plain(word) if word[0] in "-0123456789" else word for word in _WORD.findall(text)]
+
+
+def _character(escape: re.Match[str]) -> str:
+    """What an escape stands for; a blank for what is no part of a word."""
+    return chr(int(escape[1], 16)) if escape[1] else escape[2] if escape[2] in '"\\/' else " "
 
 
 def _plain(word: str) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 from miyabi.orchestration.exact_number import ExactNumber, read_float, read_int
 from miyabi.orchestration.findings import Archived
 from miyabi.orchestration.session_state import State
+from miyabi.orchestration.values import dotted
 
 # Deeper than any state is nested, and shallow enough for all that walks through one.
 DEEPEST = 200
 
 _HEAD = 4096
 _INDENTED = re.compile(rb'\s*\{\r?\n([ \t]*)"')
-_PLAIN_KEY = re.compile(r"[\w-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{}[]"'))
 _DEEPER = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
@@ -121,14 +121,6 @@ def state_text(state: State, style: Style = Style()) -> bytes:
     return (text + "\n" * style.newline).encode()
 
 
-def dotted(path: Iterable[str | int]) -> str:
-    """``path`` for people, such as ``execution.tasks.T1``; a key that is no plain word stands in quotes."""
-    return ".".join(
-        key if isinstance(key, str) and _PLAIN_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=True)
-        for key in path
-    )
-
-
 def style_of(content: bytes) -> Style:
     """The style of a file, as far as its beginning and its end tell it."""
     head = content[:_HEAD]
@@ -199,11 +191,11 @@ def _reason(error: json.JSONDecodeError) -> str:
 def _archived(state: State, doubled: list[tuple[State, list[tuple[str, Any]]]]) -> Iterable[Archived]:
     """The values that repeated keys dropped, with their paths; one that is what the last says is no loss."""
     found = {id(value): pairs for value, pairs in doubled}
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), state)]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), state)]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, list):
-            waiting.extend(((*path, index), each) for index, each in enumerate(value))
+            waiting.extend(((*path, str(index)), each) for index, each in enumerate(value))
         elif isinstance(value, dict):
             waiting.extend(((*path, key), each) for key, each in value.items())
             for key, dropped in found.get(id(value), ()):

@@ -28,7 +28,7 @@ def a_task(task_id: str, status: str = "pending", *, since: float = HOUR, **more
     + since: how many seconds ago it was made and changed
     + more: replaces and adds, such as ``assignee="A1"``
     """
-    task = {
+    task: State = {
         "id": task_id,
         "type": "feature",
         "title": f"Do {task_id}",
@@ -47,7 +47,7 @@ def a_task(task_id: str, status: str = "pending", *, since: float = HOUR, **more
 def an_agent(agent_id: str, status: str = "idle", *, since: float = HOUR, **more: Any) -> State:
     """An active agent; ``pid=4711`` says which process it is, ``children=["A2"]`` which agents it began."""
     children = list(more.pop("children", ()))
-    agent = {
+    agent: State = {
         "id": agent_id,
         "session_id": SESSION_ID,
         "agent_type": "engineer",
@@ -63,7 +63,7 @@ def an_agent(agent_id: str, status: str = "idle", *, since: float = HOUR, **more
 def a_message(message_id: str, priority: str = "normal", *, since: float = 60, **more: Any) -> State:
     """A message; ``to`` and ``sender`` (the field ``from``) name agents."""
     sender = more.pop("sender", "orchestrator")
-    message = {
+    message: State = {
         "id": message_id,
         "timestamp": ago(since),
         "from": sender,
@@ -87,7 +87,7 @@ def an_edge(before: str, after: str, **more: Any) -> State:
 
 def an_event(event_id: str, kind: str = "state_updated", *, since: float = 60, **more: Any) -> State:
     """An event, as it stands among the recent ones and in the event log."""
-    event = {
+    event: State = {
         "id": event_id,
         "timestamp": ago(since),
         "type": kind,
