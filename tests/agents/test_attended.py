@@ -124,6 +124,7 @@ def test_a_limit_is_waited_for_and_its_agent_told_to_go_on_once(fleet: Fleet) ->
     assert fleet.typed() == ["continue"]
 
 
+@pytest.mark.slow
 def test_an_agent_that_tells_of_one_limit_after_the_other_is_not_told_to_go_on_each_time(
     machine: Machine, tmux_server: TmuxServer
 ) -> None:
@@ -161,6 +162,7 @@ def test_nothing_is_typed_into_what_a_human_types(fleet: Fleet) -> None:
     assert fleet.agents.keys("kaede") == "please look at"
 
 
+@pytest.mark.slow
 def test_a_full_context_is_shortened_where_the_spec_says_so(machine: Machine, tmux_server: TmuxServer) -> None:
     fleet = Fleet(machine, tmux_server, compact=True)
     fleet.agents.steered("kaede", "context-full")
@@ -197,6 +199,7 @@ def test_an_agent_that_hangs_is_restarted_with_its_conversation(fleet: Fleet) ->
     assert (run.failed, run.commands) == (False, [])
 
 
+@pytest.mark.slow
 def test_an_agent_whose_tool_works_for_long_does_not_hang(fleet: Fleet) -> None:
     fleet.agents.steered("kaede", "hang", how="alive")
     ends = time.monotonic() + 8

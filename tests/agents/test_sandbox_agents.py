@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.fleet.control import REPOSITORY
 from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Machine
 from tests.fleet.programs import required
+from tests.fleet.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -25,6 +27,9 @@ AGENTS = {
     "mugen": ("kaede", "tsubaki", "sakura", "botan", "ayame", "hinata"),
     "macbook": ("yuri", "momiji", "worker-1"),
 }
+
+# Seconds, as the specs of its agents that stand still say.
+_STALL_AFTER = 3.0
 
 
 class Seen:
@@ -96,6 +101,14 @@ def _recover(machine: Machine, sandbox: Sandbox) -> str:
     done = machine.run("pyinfra", str(sandbox.inventory), "deploys/recover.py", "-y", cwd=REPOSITORY)
     assert done.code == 0, done.output
     return done.output
+
+
+def _recover_what_stands_still(machine: Machine, sandbox: Sandbox) -> str:
+    """What the second of two commands prints, the first of which has marked what each screen shows."""
+    _recover(machine, sandbox)
+    until = monotonic() + _STALL_AFTER + 0.5
+    wait_until(lambda: monotonic() >= until, what="the agent has stood still for long enough")
+    return _recover(machine, sandbox)
 
 
 def _is_seen(sandbox: Sandbox, name: str) -> bool:
@@ -193,9 +206,7 @@ def test_what_hangs_is_started_again_in_its_conversation(whole: Sandbox, machine
     seen = Seen(whole)
     lives, keys = seen.lives(), seen.keys()
     _break(whole, "agent-hang")
-    # The first look marks what its screen shows; it stands still when a later one finds the same.
-    _recover(machine, whole)
-    printed = _recover(machine, whole)
+    printed = _recover_what_stands_still(machine, whole)
     assert seen.changed(lives, keys) == ({"tsubaki"}, {}), printed
     assert not _is_seen(whole, "agent-hang")
     seen.assert_resumed("tsubaki")
@@ -207,8 +218,7 @@ def test_what_was_stopped_is_let_go_on_and_not_ended(whole: Sandbox, machine: Ma
     seen = Seen(whole)
     lives, keys = seen.lives(), seen.keys()
     _break(whole, "agent-stop")
-    _recover(machine, whole)
-    printed = _recover(machine, whole)
+    printed = _recover_what_stands_still(machine, whole)
     assert seen.changed(lives, keys) == (set(), {}), printed
     assert not _is_seen(whole, "agent-stop"), printed
     _assert_nothing_more(machine, seen)

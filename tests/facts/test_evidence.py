@@ -35,7 +35,7 @@ DEATHS = {
     "not-found": "exec no-such-agent-anywhere",
     "permission": "exec /etc/passwd",
     "api-error": "echo 'API Error: 529 Overloaded. Try again in a moment.'; sleep 0.3; exit 1",
-    "usage-limit": 'echo "You\'ve hit your session limit, it resets at 4am"; exit 1',
+    "usage-limit": 'echo "You\'ve hit your session limit, it resets at 4am"; sleep 0.3; exit 1',
     "auth": "printf '\\033[31mInvalid API key\\033[0m\\n'; sleep 0.3; exit 1",
     "git": "echo ' ! [rejected]  main -> main (fetch first)'; sleep 0.3; exit 1",
     "disk-full": "cat /etc/passwd >/dev/full; sleep 0.3; exit 1",

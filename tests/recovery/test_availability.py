@@ -34,6 +34,7 @@ def inventory(ssh_fleet: Fleet) -> Path:
     return ssh_fleet.write_inventory(data)
 
 
+@pytest.mark.slow
 def test_offline_is_asleep_and_no_failure(ssh_fleet: Fleet, inventory: Path) -> None:
     pixel = ssh_fleet.hosts["pixel"]
     pixel.stop_sshd()

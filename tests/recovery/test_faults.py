@@ -204,6 +204,7 @@ def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(ssh_fleet: Fleet, 
     assert screen(built.tmux, healthy["guardian"][0]).count(told) == shown, "an incident is told once"
 
 
+@pytest.mark.slow
 def test_a_wedged_host_is_unknown_and_the_others_recover(ssh_fleet: Fleet, spec: Path) -> None:
     hosts = [ssh_fleet.add(name) for name in ("pixel", "mugen", "macbook")]
     assert recover(ssh_fleet, spec).code == 0
@@ -239,6 +240,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(ssh_fleet: Fleet, built: S
     assert not (built.home / ".local/state/miyabi/snapshots").exists()
 
 
+@pytest.mark.slow
 def test_a_session_that_a_human_made_is_adopted(ssh_fleet: Fleet, ssh_host: SshHost, spec: Path) -> None:
     tmux = ssh_host.tmux
     tmux.start("miyabi", AGENT)
@@ -275,6 +277,7 @@ def _agent_of(host: SshHost) -> int:
     return next(iter(set(processes.descendants([shell])) - {shell}))
 
 
+@pytest.mark.slow
 def test_an_agent_that_left_its_shell_is_typed_again(ssh_fleet: Fleet, adopted: SshHost, spec: Path) -> None:
     pane, agent = panes(adopted.tmux)["kaede"], _agent_of(adopted)
     adopted.tmux.run("copy-mode", "-t", pane[0])

@@ -25,6 +25,7 @@ def all_starts(play: Play, *names: str) -> int:
     return sum(agents.starts(play.machine, name) for name in names)
 
 
+@pytest.mark.slow
 def test_a_host_on_which_nothing_holds_is_left_alone_for_a_while(play: Play) -> None:
     names = ("a", "b", "c", "d", "e", "f")
     agents.install(play.machine, *names)

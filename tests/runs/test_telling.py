@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import kill, named_panes, screen
 from tests.runs import agents
@@ -76,6 +78,7 @@ def test_what_failed_is_not_told_as_complete(play: Play) -> None:
     assert told.keys() == {"recovery_status", "session_snapshot", "RECOVERY_REPORT"}
 
 
+@pytest.mark.slow
 def test_the_guardian_hears_each_alert_once(play: Play) -> None:
     listening(play)
     guardian = named_panes(play.tmux)["guardian"][0]

@@ -27,6 +27,7 @@ def per_hour(moments: list[float]) -> int:
     return max((sum(at <= each < at + HOUR for each in moments) for at in moments), default=0)
 
 
+@pytest.mark.slow
 def test_a_server_that_crashes_for_ever(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     name = f"web-{some_number()}"
@@ -53,6 +54,7 @@ def test_a_server_that_crashes_for_ever(play: Play, monkeypatch: pytest.MonkeyPa
     assert play.pids().keys() == {"kaede"}
 
 
+@pytest.mark.slow
 def test_a_file_that_something_breaks_each_time(play: Play) -> None:
     path = play.machine.home / "app.json"
     play.wants(SPEC)

@@ -33,6 +33,7 @@ def _agent(machine: Machine, name: str) -> str:
     return str(program)
 
 
+@pytest.mark.slow
 def test_the_command_on_a_host_behind_ssh(ssh_fleet: Fleet, ssh_host: SshHost) -> None:
     tmux = ssh_host.tmux
     claude = _agent(ssh_host.machine, "claude")

@@ -109,6 +109,7 @@ def test_what_is_not_there_is_one_clear_error(
     assert everything(tmux_server) == there
 
 
+@pytest.mark.slow
 def test_a_restore_over_ssh_from_end_to_end(ssh_fleet: Fleet, ssh_host: SshHost) -> None:
     control, tmux = ssh_fleet.control, ssh_host.tmux
     _fill(tmux)
@@ -146,6 +147,7 @@ def test_a_restore_over_ssh_from_end_to_end(ssh_fleet: Fleet, ssh_host: SshHost)
     assert restored.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_not_restored(machine: Machine, tmux_server: TmuxServer) -> None:
     _fill(tmux_server)
     _save(machine)

@@ -317,6 +317,7 @@ def test_a_log_that_is_written_keeps_its_last_block(machine: Machine, log: Path)
     assert log.stat().st_size == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("can", [True, False], ids=["collapses", "truncates"])
 def test_killed_anywhere_nothing_is_lost_and_the_next_run_finishes(machine: Machine, log: Path, can: bool) -> None:
     script = rotation_script(str(log), 10_000, 5)

@@ -76,6 +76,7 @@ def test_a_young_orphan_is_left_in_peace(machine: Machine, server: dict[str, Any
     assert alive(orphan)
 
 
+@pytest.mark.slow
 def test_what_was_no_orphan_any_more_is_not_ended(machine: Machine, server: dict[str, Any]) -> None:
     """Mark, parent and command line are looked at again on the host."""
     orphan = leave_orphan(machine, server)

@@ -339,6 +339,7 @@ def test_a_broken_supervise(pixel: Ground) -> None:
     repaired(pixel)
 
 
+@pytest.mark.slow
 def test_a_service_that_runs_and_refuses(pixel: Ground) -> None:
     """What it has started, as a listener has sessions, holds its log's pipe, and lives on."""
     service = service_of(pixel)
@@ -355,6 +356,7 @@ def test_a_service_that_runs_and_refuses(pixel: Ground) -> None:
     assert processes.alive(int(session.read_text()))
 
 
+@pytest.mark.slow
 def test_a_listener_that_hangs(pixel: Ground) -> None:
     (service_of(pixel) / "down").unlink()
     supervise(pixel)
@@ -381,6 +383,7 @@ def test_a_listener_on_another_port_is_left_alone(pixel: Ground) -> None:
     assert pixel.listeners() == before
 
 
+@pytest.mark.slow
 def test_a_hung_listener_with_a_broken_configuration_is_left_alone(pixel: Ground) -> None:
     """Nothing would come after it."""
     (service_of(pixel) / "down").unlink()

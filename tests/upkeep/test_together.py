@@ -151,6 +151,7 @@ def test_l3_starts_a_server_that_upkeep_could_not_start(ssh_fleet: Fleet) -> Non
     assert re.search(r"L3_FULL restored .*; upkeep: server late \(started\)", done.output), done.output
 
 
+@pytest.mark.slow
 def test_a_slow_service_keeps_no_agent_waiting(ssh_fleet: Fleet) -> None:
     spec = {"sessions": SESSIONS, "integrations": [{"name": "slow", "command": "sleep 30", "timeout": "2s"}]}
     ssh_fleet.add("mugen")
