@@ -123,7 +123,7 @@ def _processes(stream: _Stream, now: float) -> tuple[list[SeenProcess] | None, d
             raise ParseError(f"a process is told as {line[:80]!r}")
         found.append(SeenProcess(int(pid), began))
         starts[int(pid)] = start.replace(" ", "_")
-    return (None if first == "unknown" else found), starts
+    return (None if first == "unknown" else list({each.pid: each for each in found}.values())), starts
 
 
 def _began(first: str, start: str, now: float) -> float | None:
@@ -161,15 +161,15 @@ class _Stream:
         self._told = told
         self._at = 0
 
-    def _until(self, mark: bytes) -> str:
+    def _until(self, mark: bytes) -> bytes:
         end = self._told.find(mark, self._at)
         if end < 0:
             raise ParseError("what it tells of the workspace is cut off")
         found, self._at = self._told[self._at : end], end + 1
-        return found.decode("utf-8", "surrogateescape")
+        return found
 
     def line(self) -> str:
-        return self._until(b"\n")
+        return self._until(b"\n").decode("utf-8", "backslashreplace")
 
     def words(self, title: str) -> list[str]:
         """The words of the next line, which must begin with ``title``."""
@@ -183,23 +183,29 @@ class _Stream:
         return " ".join(self.words(title))
 
     def texts(self, count: int) -> list[str]:
-        return [self._until(b"\0") for _ in range(count)]
+        return [self._until(b"\0").decode("utf-8", "backslashreplace") for _ in range(count)]
+
+    def _listed(self, title: str) -> list[tuple[str, list[str]]]:
+        """The files of a group: the name of each, and the words that tell of it."""
+        heads = [self.line().split(" ") for _ in range(int(self.words(title)[0]))]
+        found = []
+        for head in heads:
+            name = self._until(b"\0")
+            told = name.decode("utf-8", "backslashreplace")
+            # A name that is no UTF-8 can be shown, and leads to no file: nothing is written there.
+            found.append((told, head if told.encode() == name else ["f" if head[0] == "p" else head[0], *head[1:]]))
+        return found
 
     def group(self, title: str) -> list[_Told]:
-        heads = [self.line().split(" ") for _ in range(int(self.words(title)[0]))]
-        names = self.texts(len(heads))
-        return [_Told(name, kind, int(size), float(at)) for name, (kind, size, at) in zip(names, heads, strict=True)]
+        return [_Told(name, kind, int(size), float(at)) for name, (kind, size, at) in self._listed(title)]
 
     def sessions(self) -> list[SeenFile]:
         """The sessions' files, with the contents that were sent."""
-        heads = [self.line().split(" ") for _ in range(int(self.words("sessions")[0]))]
-        names = self.texts(len(heads))
+        listed = self._listed("sessions")
         sent = [int(number) - 1 for number in self.words("sent")]
-        contents = _cut(self.rest(), [(int(heads[each][1]), heads[each][3]) for each in sent])
+        contents = _cut(self.rest(), [(int(listed[each][1][1]), listed[each][1][3]) for each in sent])
         held = dict(zip(sent, contents, strict=True))
-        return [
-            _seen(name, head, held.get(number)) for number, (name, head) in enumerate(zip(names, heads, strict=True))
-        ]
+        return [_seen(name, head, held.get(number)) for number, (name, head) in enumerate(listed)]
 
     def rest(self) -> bytes:
         return self._told[self._at : -len(_END)]
