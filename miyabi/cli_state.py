@@ -129,7 +129,7 @@ def replay(*, dry: bool, yes: bool, is_json: bool, **place: Any) -> None:
 
 
 @state.command(short_help="Begin anew, with everything put aside.")
-@_command(_yes, click.option("--force", is_flag=True, help="Even while a running program holds a session."))
+@_command(_yes, click.option("--force", is_flag=True, help="Even while agents of a session run."))
 def reset(*, yes: bool, force: bool, is_json: bool, **place: Any) -> None:
     """Put all sessions of a workspace aside, whole, so that an orchestration begins anew.
 

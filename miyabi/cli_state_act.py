@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import click
 
-from miyabi.cli_fleet import clock, print_json, say, working
-from miyabi.cli_state_look import code_of, look, looked_json, tell
+from miyabi.cli_fleet import clock, print_json, say, width_of_output, working
+from miyabi.cli_state_look import code_of, look, looked_json, tell, tell_lines
 from miyabi.cli_state_place import Place
 from miyabi.errors import StateError
 from miyabi.masking import shown
+from miyabi.orchestration.error_table import words_of
+from miyabi.orchestration.error_text import error_lines
+from miyabi.orchestration.error_words import Places
 from miyabi.orchestration.guidance import FoundBackup
 from miyabi.state_looked import Looked
 from miyabi.state_repair import Settled
@@ -32,6 +35,9 @@ _QUESTIONS = {
     "reset": "Put all of them aside",
 }
 _ANEW = "reset"
+
+# Who uses a session: who has locked its file, and the agents that it names.
+_USERS: tuple[Callable[[Looked], tuple[str, ...]], ...] = (lambda each: each.held, lambda each: each.living)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +126,11 @@ def change(place: Place, order: Order) -> int:
 
 def allowed(order: Order, looked: Sequence[Looked], words: str) -> bool:
     """Whether a human says yes. Raises ``StateError`` when it may not be done, or nobody can be asked."""
-    held = [shown(name) for each in looked for name in each.held]
-    if order.action == "reset" and held and not order.force:
-        raise StateError(f"{', '.join(held[:3])}: a running program holds it; end that program first, or add --force")
+    held, living = ([shown(name) for each in looked for name in names(each)] for names in _USERS)
+    if order.action == "reset" and held:
+        raise StateError(f"{', '.join(held[:3])}: a running program holds it and would write it again; end that first")
+    if order.action == "reset" and living and not order.force:
+        raise StateError(f"{', '.join(living[:3])}: agents of it run; end them first, or add --force")
     if order.yes:
         return True
     if sys.stdin is None or sys.stdin.closed:
@@ -137,20 +145,34 @@ def allowed(order: Order, looked: Sequence[Looked], words: str) -> bool:
                 say("nothing was changed")
                 return False
     except click.Abort:
+        say("")
         raise StateError(f"{words}: nothing was changed: nobody has answered; --yes does it without asking") from None
     return True
 
 
-def tell_settled(settled: Sequence[Settled], *, is_plan: bool) -> None:
-    """Print what was, or would be, done about each session that needs something, and how many need nothing."""
+def tell_settled(settled: Sequence[Settled], *, is_plan: bool, is_short: bool = False) -> None:
+    """Print what was, or would be, done about each session that needs something, and how many need nothing.
+
+    + is_short: whether a line for each is enough, because the rest was told before
+    """
     busy = [each for each in settled if each.outcome != "nothing" or each.decision.steps]
     for each in busy:
         for number, line in enumerate(settled_lines(each, is_plan=is_plan)):
-            click.secho(line, bold=number == 0)
+            if number == 0 or not is_short:
+                click.secho(line, bold=number == 0)
     if len(busy) < len(settled):
         click.echo(f"{counted(len(settled) - len(busy), 'session')}: nothing to do")
     if not settled:
         click.echo("there is no session")
+
+
+def _tell_errors(settled: Sequence[Settled], place: Place) -> None:
+    """Print what it means that something could not be written, each kind once."""
+    for code in dict.fromkeys(each.code for each in settled if each.code):
+        click.echo("")
+        names = [shown(each.name) for each in settled if each.code == code]
+        places = Places(place.workspace, names[0] if len(names) == 1 else "", place.host)
+        tell_lines(list(error_lines(words_of(code), places, width_of_output())))
 
 
 def finish(order: Order, place: Place, settled: Sequence[Settled], kept: str) -> int:
@@ -168,7 +190,8 @@ def finish(order: Order, place: Place, settled: Sequence[Settled], kept: str) ->
         told = {"at": iso(clock()), "action": order.action, "dry": False, "exit_code": code, "backup": kept or None}
         print_json({**told, "sessions": done, "after": [looked_json(each) for each in after]})
         return code
-    tell_settled(settled, is_plan=False)
+    tell_settled(settled, is_plan=False, is_short=not order.yes)
+    _tell_errors(settled, place)
     for each in after:
         click.echo("")
         tell(each, is_guided=code != 0)

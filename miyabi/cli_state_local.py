@@ -15,7 +15,7 @@ from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.workspace import SeenWorkspace
 from miyabi.state_decisions import repairing, replaying, resetting, restoring
 from miyabi.state_looked import Looked, found_backups
-from miyabi.state_material import Decide, backup_of
+from miyabi.state_material import Decide, Wanted, agent_pids, backup_of
 from miyabi.state_repair import Settled, look_and_decide, settle
 from miyabi.state_view import settled_code, settled_json
 from miyabi.words import counted
@@ -72,9 +72,9 @@ def change_here(place: Place, order: Order) -> int:
             tell_settled(plan, is_plan=True)
             click.echo("\nnothing was changed")
         return code
-    if not order.is_json:
+    if not (order.is_json or order.yes):
         tell_settled(plan, is_plan=True)
-    if not allowed(order, [_around(seen)], place.words):
+    if not allowed(order, [_around(there, seen, names)], place.words):
         return 1
     todo = [each.name for each in plan if each.outcome != "nothing"]
     kept = there.back_up() if order.action != "repair" else ""
@@ -99,7 +99,7 @@ def _decide(order: Order, rules: Orchestration) -> Decide:
         return repairing(rules)
     if order.action == "replay":
         return replaying(rules)
-    return restoring(order.backup) if order.action == "restore" else resetting()
+    return restoring(rules, order.backup) if order.action == "restore" else resetting()
 
 
 def _names(wanted: Sequence[str], seen: SeenWorkspace, order: Order) -> list[str]:
@@ -116,9 +116,21 @@ def _names(wanted: Sequence[str], seen: SeenWorkspace, order: Order) -> list[str
     return list(wanted or there)
 
 
-def _around(seen: SeenWorkspace) -> Looked:
-    held = tuple(each.name for each in seen.locks if each.holder == "alive")
-    return Looked(seen.path, seen.now, held=held)
+def _around(there: LocalState, seen: SeenWorkspace, names: Sequence[str]) -> Looked:
+    """Which of some sessions a running program holds, and which have agents that run."""
+    held = {each.name for each in seen.locks if each.holder == "alive"}
+    contents = there.contents(Wanted(tuple(names))).sessions
+    pids = {name: agent_pids(content) for name, content in contents.items()}
+    asked = sorted({pid for each in pids.values() for pid in each.values()})
+    around = there.look(asked) if asked else seen
+    changed = {each.name: each.changed_at for each in seen.sessions}
+    living = {
+        name
+        for name, each in pids.items()
+        if any(around.is_gone(pid, changed.get(name, seen.now)) is False for pid in each.values())
+    }
+    locked, with_agents = (tuple(name for name in names if name in each) for each in (held, living - held))
+    return Looked(seen.path, seen.now, held=locked, living=with_agents)
 
 
 def _rules(path: str) -> Orchestration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from miyabi.cli_fleet import clock, print_json, show, width_of_output, working
 from miyabi.cli_state_place import Place
 from miyabi.errors import StateError
 from miyabi.masking import masked, shown
-from miyabi.orchestration.error_text import Line, guidance_json, guidance_lines
+from miyabi.orchestration.error_table import words_of
+from miyabi.orchestration.error_text import Line, error_json, error_lines, guidance_json, guidance_lines
 from miyabi.orchestration.rules import Orchestration
 from miyabi.state_looked import Looked, flaws_of
 from miyabi.state_view import session_table, summed_up
@@ -41,8 +43,24 @@ def analyze(place: Place, *, is_all: bool, is_json: bool) -> int:
         print_json({"at": iso(clock()), "host": place.host or None, "exit_code": code, "workspaces": workspaces})
     else:
         for each in looked:
-            tell(each, is_all=is_all)
+            tell(each, is_all=is_all, is_guided=False)
+            _explain(each, is_long=bool(place.sessions))
+            guide(each)
     return code
+
+
+def _explain(looked: Looked, *, is_long: bool) -> None:
+    """Print what the errors are that were found: a line each, or for sessions that were named all that is known."""
+    if not is_long:
+        for code in looked.codes:
+            if code == looked.codes[0]:
+                click.echo("")
+            words = words_of(code)
+            click.echo(textwrap.fill(f"{words.title} ({code}): {words.happened}", width_of_output()))
+        return
+    for code in looked.codes:
+        click.echo("")
+        tell_lines(list(error_lines(words_of(code), looked.places, width_of_output())))
 
 
 def look(place: Place, *, is_json: bool) -> tuple[Looked, ...]:
@@ -69,7 +87,13 @@ def tell(looked: Looked, *, is_all: bool = False, is_guided: bool = True) -> Non
             click.echo("")
         newest = looked.backups[0].made_at if looked.backups else None
         click.echo(summed_up(looked.reports, len(looked.backups), looked.now, newest))
-    if is_guided and looked.codes:
+    if is_guided:
+        guide(looked)
+
+
+def guide(looked: Looked) -> None:
+    """Print what to do; nothing when nothing is wrong."""
+    if looked.codes:
         click.echo("")
         tell_lines(list(guidance_lines(looked.guidance, width_of_output())))
 
@@ -89,6 +113,7 @@ def looked_json(looked: Looked) -> dict[str, Any]:
         "backups": [{"name": each.name, "made_at": iso(each.made_at)} for each in looked.backups],
         "held": list(looked.held),
         "has_event_log": looked.has_log,
+        "errors": [error_json(words_of(code), looked.places) for code in looked.codes],
         "guidance": guidance_json(looked.guidance),
     }
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from miyabi.errors import ParseError, StateError
-from miyabi.local_workspace import Applied, apply, look, read_plain, uploaded
+from miyabi.local_workspace import apply, look, read_plain, uploaded
 from miyabi.masking import shown
 from miyabi.orchestration.analysis import Analysis, SessionReport, analyse, judge_session
-from miyabi.orchestration.archive import archive_lines
 from miyabi.orchestration.backup_script import backup_script
 from miyabi.orchestration.rules import Orchestration
-from miyabi.orchestration.state_write_script import (
-    BUSY,
-    CHANGED,
-    quarantine_script,
-    release_script,
-    replace_script,
-)
-from miyabi.orchestration.workspace import EVENTS_FOLDER, RECOVERY_FOLDER, STATE_FOLDER, SeenWorkspace
+from miyabi.orchestration.workspace import SeenWorkspace
 from miyabi.session_cache import keep_analyses, read_analyses
-from miyabi.state_material import NO_FILE, Contents, Wanted, Wish, WriteOutcome, Written, digest_of
+from miyabi.state_material import Contents, Wanted, Wish, Written
+from miyabi.state_writing import contents_of, places_of, wish_script, written
 
 # What this machine is called where analyses are kept.
 _HERE = "this machine"
 
-_OUTCOMES: Mapping[int, WriteOutcome] = {0: "written", CHANGED: "changed", BUSY: "busy"}
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LocalState:
     """A workspace of this machine, as ``miyabi.state_material.Workspace``.
 
@@ -51,41 +42,27 @@ class LocalState:
     def contents(self, wanted: Wanted) -> Contents:
         """What the files hold now; those that cannot be read are left out."""
         root = Path(self.path)
-        backups = {name: name if name.startswith("backup-") else f"backups/{name}" for name in wanted.backups}
-        return Contents(
-            _read({name: root / STATE_FOLDER / name for name in wanted.sessions}),
-            _read({name: root / EVENTS_FOLDER / name for name in wanted.events}),
-            _read({name: root / RECOVERY_FOLDER / place for name, place in backups.items()}),
-        )
+        read = {place: read_plain(root / place) for place in places_of(wanted)}
+        return contents_of(wanted, {place: content for place, content in read.items() if content is not None})
 
     def write(self, wish: Wish) -> Written:
         """Replace a session's file, put it into the quarantine, or release its lock."""
         left: list[str] = []
+
+        def upload(content: bytes) -> str:
+            left.append(uploaded(self.path, content))
+            return left[-1]
+
         try:
-            done = apply(self._script(wish, left))
+            now = self.look().now if wish.archived else 0.0
+            done = apply(wish_script(self.path, wish, self.rules.backups, upload, now))
         except OSError as error:
-            return Written("refused", f"it cannot be written: {error.strerror or error}")
+            return Written("failed", f"it cannot be written: {shown(error.strerror or str(error))}")
         finally:
             for each in left:
                 with suppress(OSError):
                     Path(each).unlink(missing_ok=True)
-        outcome = _OUTCOMES.get(done.code, "refused")
-        return Written(outcome, "" if outcome == "written" else _reason(done, wish.name))
-
-    def _script(self, wish: Wish, left: list[str]) -> str:
-        """What is to be run; ``left`` gets the paths of what was uploaded for it."""
-        if wish.content is None:
-            return quarantine_script(self.path, wish.name, wish.expected)
-        if wish.expected == digest_of(wish.content) and not wish.archived:
-            return release_script(self.path, wish.name)
-        upload = uploaded(self.path, wish.content)
-        left.append(upload)
-        archive = None
-        if wish.archived:
-            archive = uploaded(self.path, archive_lines(wish.archived, self.look().now))
-            left.append(archive)
-        keep, is_there = self.rules.backups, wish.expected != NO_FILE
-        return replace_script(self.path, wish.name, wish.expected, upload, archive, keep, make_backup=is_there)
+        return written(wish, done.code, done.reason)
 
     def back_up(self, label: str = "") -> str:
         """Keep all of it as it is now; what the backup is called.
@@ -120,7 +97,8 @@ class LocalState:
             tell(number)
             if file.content is not None and file.digest not in known:
                 fresh[file.digest] = analyse(file.content, file.changed_at, self.rules)
-        found = {file.digest: each for file in seen.sessions if (each := (known | fresh).get(file.digest)) is not None}
+        all_known = known | fresh
+        found = {file.digest: all_known[file.digest] for file in seen.sessions if file.digest in all_known}
         if fresh:
             keep_analyses(_HERE, self.rules, found)
         return self._with_processes(seen, [found.get(file.digest) for file in seen.sessions])
@@ -134,12 +112,3 @@ class LocalState:
         around = replace(seen, now=around.now, locks=around.locks, asked=around.asked, running=around.running)
         judged = zip(seen.sessions, there, strict=True)
         return around, tuple(judge_session(file, known, around, self.rules) for file, known in judged)
-
-
-def _read(paths: Mapping[str, Path]) -> dict[str, bytes]:
-    return {name: content for name, path in paths.items() if (content := read_plain(path)) is not None}
-
-
-def _reason(done: Applied, name: str) -> str:
-    """Why nothing was written, without the name of the file in front of it."""
-    return shown(done.reason.removeprefix(f"{name}: ")) or f"it ended with exit code {done.code}"

@@ -30,7 +30,7 @@ def repairing(rules: Orchestration) -> Decide:
         if material.content is None:
             return Decision("none", steps=("there is no such file",))
         log, backups = material.log, material.backups
-        found = recover(material.content, log or EventLog(), backups or (), material.evidence, rules)
+        found = recover(material.content, log or EventLog(), backups or (), material.evidence, rules, material.name)
         if found.method == "none" and material.lock is not None and material.lock.holder == "gone":
             return _released(material, material.lock)
         is_enough = found.method == "none" or (found.method == "repair" and not found.missing)
@@ -60,29 +60,27 @@ def replaying(rules: Orchestration) -> Decide:
     return decide
 
 
-def restoring(backup: str = "") -> Decide:
+def restoring(rules: Orchestration, backup: str = "") -> Decide:
     """Put a backup back.
 
-    + backup: its name, or the name of a whole backup; "" is the newest that is valid
+    + backup: its name, or the name of a whole backup; "" is the newest that needs no repair, else the newest valid one
     """
 
     def decide(material: Material) -> Decision | None:
         if material.backups is None:
             return None
-        steps: list[str] = []
-        for each in material.backups:
-            if backup and not is_backup_called(each.name, backup):
-                continue
-            state = _valid(each)
-            if state is None:
-                steps.append(f"{each.name} is no valid state")
-                continue
-            if each.content == material.content:
-                return Decision("none", steps=(*steps, f"it is what {each.name} holds already"))
-            lacking = tuple(_lacking(_state_of(material.content), state))
-            return Decision("backup", each.content, _difference(each.name), (), lacking, tuple(steps))
-        which = f"of the name {backup}" if backup else "that is valid"
-        return Decision("none", steps=(*steps, f"there is no backup of it {which}"))
+        named = [each for each in material.backups if not backup or is_backup_called(each.name, backup)]
+        states = [(each, state) for each in named if (state := _valid(each)) is not None]
+        steps = tuple(f"{each.name} is no valid state" for each in named if not any(each is kept for kept, _ in states))
+        if not states:
+            which = f"of the name {backup}" if backup else "that is valid"
+            return Decision("none", steps=(*steps, f"there is no backup of it {which}"))
+        well = (pair for pair in states if not backup and not _healed(pair[1], material.evidence, rules)[0])
+        chosen, state = next(well, states[0])
+        if chosen.content == material.content:
+            return Decision("none", steps=(*steps, f"it is what {chosen.name} holds already"))
+        lacking = tuple(_lacking(_state_of(material.content), state))
+        return Decision("backup", chosen.content, _difference(chosen.name), (), lacking, steps)
 
     return decide
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from miyabi.orchestration.error_words import Places
 from miyabi.orchestration.guidance import Found, FoundBackup, Guidance, guidance
 from miyabi.orchestration.workspace import SeenFile
 
@@ -31,6 +32,7 @@ class Looked:
     + trouble: why nothing could be seen; "" when something was
     + backups: each session's own, and whole ones, the newest first
     + held: the names of sessions that a running program holds
+    + living: the names of others whose agents run, as far as that was asked
     """
 
     path: str
@@ -41,6 +43,7 @@ class Looked:
     backups: tuple[FoundBackup, ...] = ()
     held: tuple[str, ...] = ()
     has_log: bool = False
+    living: tuple[str, ...] = ()
 
     def only(self, names: Sequence[str]) -> Looked:
         """The same, of these sessions alone; of all without names."""
@@ -55,6 +58,12 @@ class Looked:
         """The errors that were found, each once."""
         found = dict.fromkeys(issue["code"] for each in self.reports for issue in each["issues"])
         return ("WORKSPACE_ACCESS_DENIED",) if "may not be" in self.trouble else tuple(found)
+
+    @property
+    def places(self) -> Places:
+        """What the commands of errors are filled in with."""
+        session = self.reports[0]["name"] if len(self.reports) == 1 else ""
+        return Places(self.path, session, self.host, self.backups[0].name if self.backups else "")
 
     @property
     def guidance(self) -> Guidance:

@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from miyabi.orchestration.findings import Archived, Change, Evidence
-from miyabi.orchestration.session_state import AGENTS, objects
 from miyabi.orchestration.workspace import SeenFile, SeenLock, SeenWorkspace
 
 if TYPE_CHECKING:
@@ -194,15 +193,14 @@ def decided(
 
 def agent_pids(content: bytes) -> dict[str, int]:
     """The processes that the active agents of a state say they are, by the agents' ids."""
-    from miyabi.orchestration.session_json import read_state, repair_text  # noqa: PLC0415 - only who repairs needs it
+    from miyabi.orchestration import content_analysis  # noqa: PLC0415 - only who repairs needs it
+    from miyabi.orchestration.session_json import read_state, repair_text  # noqa: PLC0415
 
     state = read_state(content).state
     if state is None:
         repaired = repair_text(content)
         state = repaired.state if repaired is not None else None
-    agents = objects(state, AGENTS)
-    pids = {name: agent.get("pid") for name, agent in agents.items()}
-    return {name: pid for name, pid in pids.items() if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0}
+    return {} if state is None else content_analysis.agent_pids(state)
 
 
 def evidence_of(seen: SeenWorkspace, pids: Mapping[str, int], named_at: float) -> Evidence:

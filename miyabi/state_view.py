@@ -99,7 +99,8 @@ def summed_up(reports: Sequence[Report], backups: int, now: float, newest: float
     each = ", ".join(f"{number} {status}" for status, number in by_status.most_common())
     bytes_of_all = size(sum(report["size"] for report in reports))
     kept = counted(backups, "backup") if backups else "no backup"
-    old = f", the newest {age(now - newest)} old" if newest is not None else ""
+    made = "" if newest is None else age(now - newest)
+    old = f", the newest {'made just now' if made == 'just now' else f'{made} old'}" if made else ""
     return f"{counted(len(reports), 'session')}, {bytes_of_all}{': ' if each else ''}{each}; {kept}{old}"
 
 
@@ -126,8 +127,8 @@ def settled_lines(settled: Settled, *, is_plan: bool) -> Iterator[str]:
 
 def change_line(change: Change) -> str:
     """A change in one line, safe for a terminal and without what looks like a secret."""
-    path = f"{change.path}: " if change.path else ""
-    return shown(masked(f"~ {path}{change.found}: {change.did}"))
+    path = f"{change.path}: " if change.path and not change.found.startswith(change.path) else ""
+    return shown(masked(f"~ {path}{change.found} -> {change.did}"))
 
 
 _METHODS: Mapping[str, str] = {
