@@ -48,7 +48,16 @@ def expect_everything(wanted: Spec) -> None:
         from miyabi.workspaces import own_folders  # noqa: PLC0415
 
         expect(host, [worktrees_section(own_folders(wanted), wanted.workspaces.repositories)])
+    expect_orchestrations(wanted)
     expect_upkeep(wanted)
+
+
+def expect_orchestrations(wanted: Spec) -> None:
+    """Have the first question to the current host ask what its orchestrations' workspaces hold."""
+    if wanted.orchestration:
+        from facts.workspace import known_section  # noqa: PLC0415 - only a fleet with orchestrations pays for it
+
+        expect(host, [known_section(host, rules) for rules in wanted.orchestration])
 
 
 def give_tasks(wanted: Spec) -> None:
@@ -90,6 +99,16 @@ def attend(wanted: Spec) -> None:
         from operations import agents  # noqa: PLC0415
 
         agents.attended(name="Agents", _ignore_errors=True)
+
+
+def heal_orchestrations(wanted: Spec) -> None:
+    """Heal the state of the current host's orchestrations; the agents come before, as they may go on with it."""
+    if wanted.orchestration:
+        # Only a fleet with orchestrations pays for it.
+        from operations import state  # noqa: PLC0415
+
+        for name, rules in _named("Orchestration", wanted.orchestration):
+            state.healed(name=name, rules=rules, _ignore_errors=True)
 
 
 def check_services(wanted: Spec) -> None:

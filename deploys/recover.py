@@ -14,6 +14,7 @@ from deploys.from_spec import (
     expect_everything,
     expect_upkeep,
     give_tasks,
+    heal_orchestrations,
     keep,
     scope_of,
 )
@@ -49,6 +50,7 @@ def climb() -> None:
         # Who has lost its task hears of that first, and not that it may go on.
         give_tasks(wanted)
         attend(wanted)
+        heal_orchestrations(wanted)
     if scope in WITH_SERVICES:
         check_services(wanted)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from pyinfra import host
 from pyinfra.api import FunctionCommand, StringCommand
@@ -19,7 +18,6 @@ from facts.files import (
     refuse_config,
 )
 from facts.observation import Unknown, ask, forget
-from facts.probe import Section
 from miyabi.config_backup import ConfigFile, Judged, backup_script, restore_script
 from miyabi.config_check import LIMIT
 from miyabi.host_paths import names_in_words, refuse_count
@@ -27,13 +25,12 @@ from miyabi.limits import size
 from miyabi.pruning import Prunable, pruning_script, refuse_prune
 from miyabi.units import parse_duration
 from operations.gate import operation, permission
+from operations.quiet import ask_quietly, quietly
 from operations.upkeep import failing, proof, warn
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
     from pyinfra.api.command import PyinfraCommand
-
-T = TypeVar("T")
 
 # Seconds for one change: removing very many files takes its time, bringing one back waits for who is writing it.
 _PATIENCE = 300
@@ -129,7 +126,7 @@ def restored(path: str, format: str, backups: int = 5) -> Generator[PyinfraComma
     elif seen.state == "large":
         warn(host, subject, f"larger than {size(LIMIT)}, too large to be checked")
     else:
-        judged = _ask_quietly(host, content_section(path, format))
+        judged = ask_quietly(host, content_section(path, format))
         if isinstance(judged, Unknown):
             yield from failing(host, subject, judged.reason)
         elif judged.flaw is None:
@@ -157,7 +154,7 @@ def _not_backed_up(seen: ConfigFile) -> str | None:
 
 def _restore(subject: str, path: str, form: str, judged: Judged) -> Generator[PyinfraCommand]:
     section = backups_section(path, form)
-    told = _ask_quietly(host, section)
+    told = ask_quietly(host, section)
     if isinstance(told, Unknown):
         yield from failing(host, subject, f"{judged.flaw}, and its backups are unknown: {told.reason}")
         return
@@ -186,29 +183,5 @@ def _forget(subject: str) -> None:
 
 
 def _prove_quietly(state: State, host: Host, checked: FunctionCommand) -> bool:
-    with _quiet(state):
+    with quietly(state):
         return bool(checked.function(state, host, *checked.args))
-
-
-def _ask_quietly(target: Host, section: Section[T]) -> T | Unknown:
-    with _quiet(target.state):
-        return ask(target, section)
-
-
-@contextmanager
-def _quiet(state: State) -> Iterator[None]:
-    """Let pyinfra not show what facts print, however much the user wants to see; for several hosts at once."""
-    asking = getattr(state, _QUIET, 0)
-    if not asking:
-        setattr(state, _SHOWN, state.print_fact_output)
-    setattr(state, _QUIET, asking + 1)
-    state.print_fact_output = False
-    try:
-        yield
-    finally:
-        setattr(state, _QUIET, getattr(state, _QUIET) - 1)
-        if not getattr(state, _QUIET):
-            state.print_fact_output = getattr(state, _SHOWN)
-
-
-_QUIET, _SHOWN = "miyabi_quiet", "miyabi_shown"
