@@ -19,17 +19,18 @@ from miyabi.orchestration.session_json import DEEPEST, Read, Style, depth, read_
 from miyabi.orchestration.session_state import LAST_ACTIVITY, State, at
 from miyabi.orchestration.values import moment
 
-# The library reads a character at a time: about a second for this many.
-LARGEST = 1_000_000
-# How often it may look at a character: a damaged state takes it 10 to 20 looks for each, a hostile one thousands.
-_LOOKS = 60
-_LOOKS_AT_LEAST = 1_000_000
+# The library reads a character at a time: about two seconds for this many.
+LARGEST = 2_000_000
+# How often it may look at a character: a damaged state takes it 1 to 2 looks for each, a hostile one thousands.
+_LOOKS = 10
+_LOOKS_AT_LEAST = 300_000
 
 _WORD = re.compile(r"[\w.@/+-]+")
 _NUMBER = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
 _KEY_AT_END = re.compile(r'"(?:[^"\\]|\\.)*+"\s*:\s*\Z', re.DOTALL)
 _BARE_AT_END = re.compile(r"[\w.+-]+\Z")
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# The closing quote may be missing: looking for it from each of many quotes would take long.
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _OPEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*+((?:\\(?:u[0-9a-fA-F]{0,3})?)?)\Z")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _BRACKET = re.compile(r"[{}\[\]]")
@@ -128,13 +129,19 @@ def _before_cut(text: str, error: json.JSONDecodeError) -> str | None:
         if head.endswith(":") and " " in torn:
             return f'{text}"'
     else:
-        bare = _BARE_AT_END.search(text[-_LONGEST_KEY:])
-        head = text.removesuffix(bare[0]) if bare and bare[0] not in _WORDS else text
+        bare = _bare_at_end(text)
+        head = text if bare in _WORDS else text.removesuffix(bare)
         if error.pos < len(head) - 1:
             return None
     head = head.rstrip()
     key = _KEY_AT_END.search(head[-_LONGEST_KEY:])
     return head.removesuffix(key[0] if key else "").rstrip().removesuffix(",")
+
+
+def _bare_at_end(text: str) -> str:
+    """The number or word at the end of ``text``; "" when there is none."""
+    found = _BARE_AT_END.search(text[-_LONGEST_KEY:])
+    return found[0] if found else ""
 
 
 def _closing(text: str) -> Iterator[str]:
@@ -157,7 +164,7 @@ def _by_library(text: str) -> tuple[Any, str]:
     looks = [_LOOKS_AT_LEAST + _LOOKS * len(text)]
     state = repair_json(_Metered(text, looks), return_objects=True, skip_json_loads=True)
     # Of a text that was cut off, the last word is none.
-    return state, _BARE_AT_END.sub("", text) if any(_closing(text)) else text
+    return state, text.removesuffix(_bare_at_end(text)) if any(_closing(text)) else text
 
 
 class _TooDearError(Exception):
