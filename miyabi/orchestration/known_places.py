@@ -53,6 +53,31 @@ SECTIONS: Mapping[str, Path] = dict(_sections(_STRUCTURE))
 PLACES = frozenset({(), *SECTIONS.values()})
 
 
+def misspelled(state: State) -> Iterator[tuple[Path, str]]:
+    """Parts of a state that are missing, each with the name under which what must be it stands in their place.
+
+    A flipped bit in its name makes a part another, unknown one, and all that is in it with it.
+    """
+    for path in SECTIONS.values():
+        above = at(state, path[:-1])
+        if not isinstance(above, dict) or path[-1] in above:
+            continue
+        strange = [key for key, value in above.items() if (*path[:-1], key) not in PLACES and is_section(path, value)]
+        near = [key for key in strange if above[key] and _is_near(key, path[-1])]
+        if len(near) == 1:
+            yield path, near[0]
+
+
+def _is_near(key: str, name: str) -> bool:
+    """Whether ``key`` is ``name`` but for one character, or for something in the midst of it."""
+    begin = next((place for place, (one, two) in enumerate(zip(key, name, strict=False)) if one != two), None)
+    begin = min(len(key), len(name)) if begin is None else begin
+    end = 0
+    while end < min(len(key), len(name)) - begin and key[-1 - end] == name[-1 - end]:
+        end += 1
+    return begin + end >= max(len(name) - 1, 3)
+
+
 def is_section(path: Path, value: object) -> bool:
     """Whether ``value`` may be the part of a state that stands at ``path``."""
     return isinstance(value, type(at(_STRUCTURE, path)))
@@ -70,6 +95,11 @@ def looks_like(value: object) -> Path | None:
 def is_message(value: object) -> bool:
     """Whether an object says what a message says."""
     return isinstance(value, dict) and len(_MESSAGE_SIGNS & value.keys()) >= 4 and "locked_by" not in value
+
+
+def is_event(value: object) -> bool:
+    """Whether an object says what an event says, and not what a message says."""
+    return isinstance(value, dict) and len(_EVENT_SIGNS & value.keys()) >= 4 and not is_message(value)
 
 
 def fields(path: Path) -> frozenset[str]:

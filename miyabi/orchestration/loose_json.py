@@ -174,18 +174,28 @@ class _Reader:
         depth = len(self.stack)
         while self.stack[-1].is_object and isinstance(self.stack[-1].last_value, dict | list):
             self._reopen()
-        if not self.stack[-1].is_object:
+        if self._is_item_of(self.stack[-1].value):
             return True  # the list was closed too early
         self._pop(depth)
-        frame = self.stack[-1]
-        if depth > 1 and not self.stack[-2].is_object:
-            self._pop(depth - 1)  # the brace that closes the item before it is gone
+        above = next((place for place in range(depth - 2, 0, -1) if self._is_item_of(self.stack[place].value)), 0)
+        if above:
+            self._pop(above + 1)  # what closes the item before it is gone
             return True
+        frame = self.stack[-1]
         if depth > 1 and frame.last is not None and self._path in PLACES and isinstance(frame.last_value, dict):
             frame.value[frame.last] = [frame.last_value]  # the bracket that opens the list is gone
             self._reopen()
             return True
         return False
+
+    def _is_item_of(self, items: object) -> bool:
+        """Whether the object that begins here is like the first of ``items``."""
+        first = items[0] if isinstance(items, list) and items else None
+        if not isinstance(first, dict):
+            return isinstance(items, list) and not items
+        at = skip_blank(self.text, self.at)
+        following = read_quoted(self.text, at, as_key=True).value if self.text[at : at + 1] == '"' else None
+        return next(iter(first), following) == following
 
     def _reopen(self) -> None:
         """Go on with the last thing of what is read now, which was closed too early."""
@@ -330,7 +340,11 @@ class _Reader:
 
     def _from_list(self, kind: str) -> None:
         """A key in a list: a bracket is gone, or the brace of an item."""
-        if len(self.stack) > 1 and self.stack[-2].is_object and kind in _NEW:
+        frame, above = self.stack[-1], self.stack[-2]
+        if not frame.value and above.is_object:
+            frame.value = above.value[frame.name] = {}  # another bracket stands where a brace should
+            return
+        if above.is_object and kind in _NEW:
             self._pop(len(self.stack) - 1)
             return
         item: State = {}
@@ -404,6 +418,11 @@ class _Reader:
         frame = self.stack[-1]
         path = self._path
         owner = frame.last_value
+        if frame.last is not None and path in MAPS and not isinstance(owner, dict) and key in fields(path):
+            self.doubled.append((self._last_path(), owner))  # its brace is gone, and what stood behind it
+            frame.value[frame.last] = {}
+            self._reopen()
+            return True
         if not isinstance(owner, dict) or key in owner:
             return False
         if frame.is_object:

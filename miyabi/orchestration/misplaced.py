@@ -15,11 +15,13 @@ from miyabi.orchestration.known_places import (
     SECTIONS,
     Path,
     fields,
+    is_event,
+    is_message,
     is_plausible,
     is_section,
     looks_like,
 )
-from miyabi.orchestration.session_state import AGENTS, NODES, TASKS, State, at
+from miyabi.orchestration.session_state import AGENTS, CHANNELS, EDGES, NODES, QUEUES, RECENT_EVENTS, TASKS, State, at
 
 # How often it is looked again: a thing that was put back may hold another one.
 _ROUNDS = 12
@@ -43,11 +45,21 @@ def put_back(state: State) -> tuple[str, ...]:
     """
     moved: list[str] = []
     for _ in range(_ROUNDS):
-        found = [*_move_sections(state), *_move_things(state), *_move_fields(state)]
+        found = [*_move_sections(state), *_move_things(state), *_move_fields(state), *_move_items(state)]
         if not found:
             break
         moved += found
     return tuple(dict.fromkeys(moved))
+
+
+def make_whole(state: State) -> Iterator[tuple[Path, Any]]:
+    """Let each task and each agent be an object with its name, in ``state`` itself; what was there instead."""
+    for path in (TASKS, AGENTS, POOL):
+        held = at(state, path)
+        for key, value in list(held.items()) if isinstance(held, dict) else ():
+            if not isinstance(value, dict):
+                held[key] = {"id": key}
+                yield (*path, key), value
 
 
 def add_nameless(state: State, path: Path, thing: Any) -> bool:
@@ -145,6 +157,28 @@ def _move_fields(state: State) -> Iterator[str]:
                 yield f"{'.'.join(path)}.{last}.{key}"
             elif isinstance(value, dict):
                 last = key
+
+
+def _move_items(state: State) -> Iterator[str]:
+    """Messages and events that stand in a list of another kind, because all that was between is gone."""
+    groups = (at(state, QUEUES), at(state, CHANNELS))
+    lists = [each for group in groups if isinstance(group, dict) for each in group.values() if isinstance(each, list)]
+    recent, edges = at(state, RECENT_EVENTS), at(state, EDGES)
+    events = recent if isinstance(recent, list) else []
+    for held in [*lists, edges] if isinstance(edges, list) else lists:
+        for item in [each for each in held if is_event(each)]:
+            there = _holder(state, RECENT_EVENTS[:-1])
+            if there is not None and isinstance(there.setdefault(RECENT_EVENTS[-1], []), list):
+                there[RECENT_EVENTS[-1]].append(item)
+                held[:] = [each for each in held if each is not item]
+                yield f"{'.'.join(RECENT_EVENTS)}.{item.get('id')}"
+    for held in (events, edges if isinstance(edges, list) else []):
+        for item in [each for each in held if is_message(each) and isinstance(each.get("to"), str)]:
+            there = _holder(state, QUEUES)
+            if there is not None and isinstance(there.setdefault(item["to"], []), list):
+                there[item["to"]].append(item)
+                held[:] = [each for each in held if each is not item]
+                yield f"{'.'.join(QUEUES)}.{item['to']}"
 
 
 def _objects(state: State) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from miyabi.orchestration.findings import Archived, Severity
-from miyabi.orchestration.known_places import MAPS
+from miyabi.orchestration.known_places import MAPS, misspelled
 from miyabi.orchestration.merging import things
 from miyabi.orchestration.session_json import Read, Style, read_state, repair_text
 from miyabi.orchestration.session_state import LAST_ACTIVITY, PARTS, State, at, ids
@@ -62,22 +62,51 @@ def salvage(content: bytes) -> Salvaged:
     """All that can be read of a session's file; never raises."""
     read = read_state(content)
     if read.state is not None:
-        return Salvaged(read.state, style=read.style, archived=read.doubled)
+        flaw = "; ".join(_renamed(read.state)) if any(misspelled(read.state)) else ""
+        return Salvaged(read.state, flaw, read.style, read.doubled)
     if len(content) > LARGEST:
         return Salvaged(None, read.flaw, read.style, missing=("all of it: the file is too large to be read in pieces",))
-    repaired = repair_text(content)
-    return _by_pieces(content, read, repaired if repaired is not None and repaired.state is not None else None)
+    return _by_pieces(content, read, repair_text(content))
+
+
+def _renamed(state: State) -> Iterator[str]:
+    """Give parts of a state, itself, their names back; what was wrong, for the user."""
+    for path, key in list(misspelled(state)):
+        above = at(state, path[:-1])
+        if key in above:
+            above[path[-1]] = above.pop(key)
+            yield f"{dotted(path)} is called {said(key)}"
 
 
 def _by_pieces(content: bytes, read: Read, repaired: Read | None) -> Salvaged:
     """What the loose reader and the library find, whichever finds more."""
-    from miyabi.orchestration.json_repairing import decoded  # noqa: PLC0415 - only a broken file needs them
-    from miyabi.orchestration.loose_json import read_loose  # noqa: PLC0415
-    from miyabi.orchestration.misplaced import add_nameless, put_back  # noqa: PLC0415
+    from miyabi.orchestration.json_repairing import decoded  # noqa: PLC0415 - only a broken file needs it
 
     text = decoded(content)
-    states: list[State] = []
     archived: list[Archived] = []
+    states, is_torn = _read_loosely(text, archived)
+    best = max(states, key=_worth, default=None)
+    if repaired is not None and repaired.state is not None:
+        other = list(_put_right(repaired.state))
+        if not _is_better(best, repaired):
+            best, archived, is_torn = repaired.state, other, False
+    if best is None:
+        return Salvaged(None, read.flaw, read.style, tuple(archived), ("all of it: no state can be read from it",))
+    for each in states:
+        archived += _only_in(each, best) if each is not best else ()
+    archived += _unread(text, best, archived)
+    return Salvaged(best, read.flaw, read.style, tuple(archived), tuple(_missing(best, archived, is_torn=is_torn)))
+
+
+def _read_loosely(text: str, archived: list[Archived]) -> tuple[list[State], bool]:
+    """The states in a text, and whether the last of them is cut off.
+
+    + archived: hears of what belongs to none of them
+    """
+    from miyabi.orchestration.loose_json import read_loose  # noqa: PLC0415 - only a broken file needs them
+    from miyabi.orchestration.misplaced import add_nameless  # noqa: PLC0415
+
+    states: list[State] = []
     is_torn = False
     for piece in _pieces(text):
         loose = read_loose(piece)
@@ -85,7 +114,7 @@ def _by_pieces(content: bytes, read: Read, repaired: Read | None) -> Salvaged:
             for path, thing in loose.nameless if place == 0 else ():
                 if thing and not add_nameless(value, path, thing):
                     archived.append(Archived("piece", "", dotted(path), "what it belongs to is gone", thing))
-            put_back(value)
+            archived += _put_right(value)
         states += [value for value in loose.values if any(part in value for part in PARTS)]
         archived += [
             Archived("doubled", path[-1], dotted(path), "it stands there more than once", value)
@@ -93,16 +122,18 @@ def _by_pieces(content: bytes, read: Read, repaired: Read | None) -> Salvaged:
             if value not in ({}, [], None)
         ]
         is_torn = not loose.is_closed
-    best = max(states, key=_worth, default=None)
-    if repaired is not None and not _is_better(best, repaired):
-        best, archived, is_torn = repaired.state, [], False
-    if best is None:
-        return Salvaged(None, read.flaw, read.style, tuple(archived), ("all of it: no state can be read from it",))
-    for other in states:
-        if other is not best:
-            archived += _only_in(other, best)
-    archived += _unread(text, best, archived)
-    return Salvaged(best, read.flaw, read.style, tuple(archived), tuple(_missing(best, archived, is_torn=is_torn)))
+    return states, is_torn
+
+
+def _put_right(state: State) -> Iterator[Archived]:
+    """Put what a damage has misnamed or misplaced where it belongs, in ``state`` itself; what has no place in it."""
+    from miyabi.orchestration.misplaced import make_whole, put_back  # noqa: PLC0415 - only a broken file needs them
+
+    for _ in _renamed(state):
+        pass
+    put_back(state)
+    for path, broken in make_whole(state):
+        yield Archived("piece", path[-1], dotted(path), "it stands where an object should", broken)
 
 
 def _pieces(text: str) -> Iterator[str]:
