@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from miyabi.masking import shown
 from miyabi.orchestration.analysis import Analysis, worst
-from miyabi.orchestration.findings import Evidence, Issue, Severity
+from miyabi.orchestration.findings import Evidence, Issue
 from miyabi.orchestration.healing import heal, issues_of, next_due
 from miyabi.orchestration.rules import Orchestration
-from miyabi.orchestration.session_json import Read, read_state, repair_text
+from miyabi.orchestration.salvage import Salvaged, salvage
 from miyabi.orchestration.session_schema import schema_flaws
 from miyabi.orchestration.session_state import (
     AGENTS,
@@ -18,7 +17,6 @@ from miyabi.orchestration.session_state import (
     ENDED,
     LAST_ACTIVITY,
     LOCKS,
-    PARTS,
     QUEUES,
     RECENT_EVENTS,
     TASKS,
@@ -26,28 +24,19 @@ from miyabi.orchestration.session_state import (
     at,
     objects,
 )
-from miyabi.orchestration.values import moment, text
-from miyabi.words import counted
+from miyabi.orchestration.values import moment, said, text
 
-# How many of the words that a repair could not place are told.
+# How much of what is missing is told.
 _TOLD = 5
 
 
 def analysed(content: bytes, changed_at: float, rules: Orchestration) -> Analysis:
     """See ``miyabi.orchestration.analysis.analyse``."""
-    read = read_state(content)
-    issues: list[Issue] = []
-    if read.state is None:
-        repaired = repair_text(content)
-        issues.append(corruption(content, read, repaired))
-        read = repaired or read
-    issues += [
-        Issue("STATE_VALIDATION_FAILED", "minor", each.path, "it stands there more than once; the last one counts")
-        for each in read.doubled
-    ]
-    if read.state is None:
+    salvaged = salvage(content)
+    issues = [corruption(content, salvaged)] if salvaged.flaw else _doubled(salvaged)
+    state = salvaged.state
+    if state is None:
         return Analysis(tuple(issues), worst(issues))
-    state = read.state
     healed = heal(state, Evidence(now=changed_at), rules, len(content))
     issues += issues_of(healed)
     issues += schema_flaws(healed.state)
@@ -65,28 +54,24 @@ def analysed(content: bytes, changed_at: float, rules: Orchestration) -> Analysi
     )
 
 
-def corruption(content: bytes, read: Read, repaired: Read | None) -> Issue:
-    """What is wrong with a content that is no state, and how bad that is.
+def corruption(content: bytes, salvaged: Salvaged) -> Issue:
+    """What is wrong with a content that is no state as it stands, and how bad that is.
 
-    + read: what reading it strictly said
-    + repaired: what a repair made of it; None when nothing
+    + salvaged: what could be read of it
     """
     code = "SESSION_CORRUPTED" if content.strip() else "SESSION_INIT_FAILED"
-    if repaired is None or repaired.state is None:
-        return Issue(code, "critical", "", f"{read.flaw}; no state can be read from it")
-    return Issue(code, severity_of(repaired), "", f"{read.flaw}; {_left(repaired)}")
+    found = (
+        f"; missing: {'; '.join(salvaged.missing[:_TOLD])}" if salvaged.missing else "; all that it holds can be read"
+    )
+    more = f"; and {len(salvaged.missing) - _TOLD} more" if len(salvaged.missing) > _TOLD else ""
+    return Issue(code, salvaged.severity, "", salvaged.flaw + found + more)
 
 
-def severity_of(repaired: Read) -> Severity:
-    """How bad it is that a content could be read only after a repair.
-
-    minor: all that is in it was found. major: a part is missing, or words of it are. critical: hardly anything is left.
-    """
-    state = repaired.state or {}
-    parts = sum(part in state for part in PARTS)
-    if parts == 0:
-        return "critical"
-    return "minor" if parts == len(PARTS) and not repaired.lost else "major"
+def _doubled(salvaged: Salvaged) -> list[Issue]:
+    return [
+        Issue("STATE_VALIDATION_FAILED", "minor", each.path, f"{said(each.path)} stands there more than once")
+        for each in salvaged.archived
+    ]
 
 
 def agent_pids(state: State) -> dict[str, int]:
@@ -118,14 +103,3 @@ def counts(state: State) -> dict[str, int]:
 
 def _messages(lists: object) -> int:
     return sum(len(each) for each in lists.values() if isinstance(each, list)) if isinstance(lists, Mapping) else 0
-
-
-def _left(repaired: Read) -> str:
-    missing = [part for part in PARTS if part not in (repaired.state or {})]
-    if repaired.lost:
-        told = ", ".join(shown(word[:40]) for word in repaired.lost[:_TOLD])
-        more = f" and {len(repaired.lost) - _TOLD} more" if len(repaired.lost) > _TOLD else ""
-        return f"{counted(len(repaired.lost), 'word')} of it cannot be placed: {told}{more}"
-    if missing:
-        return f"what is left has no {', '.join(missing)}"
-    return "all that it holds can be read"
