@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import time
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
@@ -41,8 +41,12 @@ from miyabi.limits import (
     judge_processes,
     phantoms,
 )
+from miyabi.orchestration.rules import Orchestration
 from miyabi.spec import Limits, Spec
 from miyabi.upkeep_judgement import judge_config, judge_limit, judge_logs, judge_server, judge_sshd, judge_temp
+
+if TYPE_CHECKING:
+    from miyabi.orchestration.workspace import SeenWorkspace
 
 T = TypeVar("T")
 
@@ -112,7 +116,16 @@ def _spec() -> Spec | str:
 
 def _sections(wanted: Spec) -> dict[str, Section[Any]]:
     """What to ask by title: the ladder's sections and those of upkeep have some in common."""
-    return {section.title: section for section in (*_ladder(wanted), *upkeep_sections(wanted))}
+    sections = (*_ladder(wanted), *upkeep_sections(wanted), *_workspaces(wanted))
+    return {section.title: section for section in sections}
+
+
+def _workspaces(wanted: Spec) -> list[Section[Any]]:
+    if not wanted.orchestration:
+        return []
+    from facts.workspace import known_section  # noqa: PLC0415 - only a fleet with orchestrations pays for it
+
+    return [known_section(ctx_host.get(), rules) for rules in wanted.orchestration]
 
 
 def _ladder(wanted: Spec) -> list[Section[Any]]:
@@ -178,3 +191,18 @@ def _things(wanted: Spec) -> Iterator[_Question]:
     for server in wanted.mcp_servers:
         section = daemons_section(server.name, server.match, server.port)
         yield f"server {server.name}", section, partial(judge_server, server)
+    if wanted.orchestration:
+        # Only a fleet with orchestrations pays for it.
+        from facts.workspace import known_section  # noqa: PLC0415
+
+        for rules in wanted.orchestration:
+            yield f"orchestration {rules.workspace}", known_section(ctx_host.get(), rules), partial(_judge_state, rules)
+
+
+def _judge_state(rules: Orchestration, seen: SeenWorkspace) -> Found | None:
+    from facts.workspace import checked_workspace  # noqa: PLC0415 - as above
+    from miyabi.orchestration.report_words import judge_orchestration  # noqa: PLC0415
+
+    if seen.trouble:
+        return unknown_found(f"orchestration {rules.workspace}", seen.trouble)
+    return judge_orchestration(rules, *checked_workspace(ctx_host.get().name, rules, seen, (None, None, None)))

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.context import ctx_host
 from typing_extensions import override
 
+from facts.disk import disk_section
 from facts.host_spec import host_spec
+from facts.load import load_section
+from facts.memory import memory_section
 from facts.probe import Section, keyed_section, probe_script, read_section, split_sections
 from miyabi.errors import MiyabiError, ParseError
 from miyabi.host_paths import refuse_path
 from miyabi.orchestration.rules import Orchestration
+from miyabi.state import Disk, Load, Memory
 
 # What only a fleet with orchestrations needs is imported where it is used: the levels import this module in every run.
 if TYPE_CHECKING:
     from pyinfra.api import Host
 
     from miyabi.orchestration.analysis import SessionReport
+    from miyabi.orchestration.health_checks import HealthCheck
     from miyabi.orchestration.workspace import SeenFile, SeenWorkspace
+
+T = TypeVar("T")
 
 WORKSPACE = "workspace"
 
@@ -203,3 +211,97 @@ def _summary(rules: Orchestration, seen: SeenWorkspace) -> WorkspaceSummary:
 
 def _file(file: SeenFile) -> dict[str, Any]:
     return {"name": file.name, "size": file.size, "changed_at": file.changed_at}
+
+
+class CheckedWorkspace(TypedDict):
+    """One workspace, as ``Health`` tells it.
+
+    + status: the worst of its checks
+    """
+
+    path: str
+    status: str
+    checks: list[dict[str, Any]]
+
+
+class Health(FactBase[list[CheckedWorkspace]]):
+    """Return eight checks of each workspace that the host's spec names; one execution, nothing is changed.
+
+    + path: of a workspace, in place of the spec's; may begin with ``~`` or ``$NAME`` of the host
+
+    The checks are state consistency, session validity, agent responsiveness, resource availability, persistence
+    integrity, communication flow, dependency resolution and event processing. Each says ``pass``, ``warn``, ``fail`` or
+    ``unknown``, how many milliseconds judging it took, and why. None, with an error on the host, means that the answer
+    was cut off, or that the spec cannot be read.
+
+    .. code:: python
+
+        [{"path": "/home/kaede/app", "status": "warn",
+          "checks": [{"name": "state consistency", "status": "pass", "milliseconds": 0.01,
+                      "details": "nothing is wrong"},
+                     {"name": "persistence integrity", "status": "warn", "milliseconds": 0.02,
+                      "details": "session-a.json has no backup yet"}]}]
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra mugen fact facts.workspace.Health
+    """
+
+    @override
+    def command(self, path: str | None = None) -> str:
+        """The probe with one section for each workspace, one for its disk, and those of the host's resources."""
+        self._wanted = _wanted(path)
+        wanted = () if isinstance(self._wanted, str) else self._wanted
+        self._asked = [
+            (replace(_section(_host_name(), rules), title=f"{WORKSPACE}_{number}"), _disk(rules, number))
+            for number, rules in enumerate(wanted, 1)
+        ]
+        sections = [section for pair in self._asked for section in pair]
+        return probe_script([*sections, memory_section(), load_section()])
+
+    @override
+    def process(self, output: list[str]) -> list[CheckedWorkspace]:
+        """Judge every session, and check what came of it."""
+        if isinstance(self._wanted, str):
+            raise FactProcessError(self._wanted)
+        from miyabi.orchestration.health_checks import worst  # noqa: PLC0415 - as above
+
+        found = split_sections(output)
+        memory, load = _read(memory_section(), found), _read(load_section(), found)
+        told: list[CheckedWorkspace] = []
+        for rules, (section, disk) in zip(self._wanted, self._asked, strict=True):
+            try:
+                seen = read_section(section, found)
+            except ParseError as error:
+                raise FactProcessError(f"the workspace is unknown: {error}") from error
+            _, checks = checked_workspace(_host_name(), rules, seen, (_read(disk, found), memory, load))
+            told.append({"path": seen.path, "status": worst(checks), "checks": [each.to_json() for each in checks]})
+        return told
+
+
+def checked_workspace(
+    host_name: str, rules: Orchestration, seen: SeenWorkspace, has: tuple[Disk | None, Memory | None, Load | None]
+) -> tuple[tuple[SessionReport, ...], tuple[HealthCheck, ...]]:
+    """How the sessions of a workspace are, and the eight checks of it.
+
+    + has: what the host has; None is unknown
+    """
+    from miyabi.orchestration.health_checks import Looked, Resources, check_health  # noqa: PLC0415 - as above
+
+    disk, memory, load = has
+    reports = judged_sessions(host_name, rules, seen)
+    busy = None if load is None or not load.processors else 100 * load.one / load.processors
+    return reports, check_health(Looked(seen, reports, rules, Resources(disk, memory, busy)), perf_counter)
+
+
+def _disk(rules: Orchestration, number: int) -> Section[Disk]:
+    return replace(disk_section(rules.workspace), title=f"disk_{number}")
+
+
+def _read(section: Section[T], found: Mapping[str, tuple[int, list[str]]]) -> T | None:
+    try:
+        return read_section(section, found)
+    except ParseError:
+        return None

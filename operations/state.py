@@ -60,61 +60,52 @@ def healed(rules: Orchestration) -> Generator[PyinfraCommand]:
 
         state.healed(name="Orchestration", rules=Orchestration("~/repos/miyabi", backups=10))
     """
+    # Whoever imports this module needs none of it yet.
+    from miyabi.orchestration.report_words import in_words, sick  # noqa: PLC0415
+
     subject = subject_of(rules)
-    if (reason := refuse_path(rules.workspace)) is not None:
-        yield from failing(host, subject, reason)
-        return
-    seen = ask_quietly(host, known_section(host, rules))
-    if isinstance(seen, Unknown):
-        yield from failing(host, subject, seen.reason)
-        return
-    if seen.trouble:
-        yield from failing(host, subject, f"{seen.path}: {seen.trouble}")
+    seen = _look(rules)
+    if isinstance(seen, str):
+        yield from failing(host, subject, seen)
         return
     reports = judged_sessions(host.name, rules, seen)
-    sick = [each for each in reports if each.repair != "none"]
+    damaged = sick(reports)
     _tell(subject, reports, rules)
-    if sick and rules.heal == "repair":
-        damage = _in_words(sick)
+    if damaged and rules.heal == "repair":
+        damage = in_words(damaged)
         if not (yield from permission(host, subject, "restore", damage, cause="state-damaged")):
             return
         host.log(f"{subject}: {damage}")
-        yield from _settling(rules, "repair", [each.name for each in sick])
+        yield from _settling(rules, "repair", [each.name for each in damaged])
     due = _to_keep(seen, reports, rules)
     if due:
         if not (yield from permission(host, subject, "tidy", "a valid state has changed", verdict="warning")):
             return
         yield FunctionCommand(_keep, (rules, due), {})
-    elif not sick:
+    elif not damaged or rules.heal == "report":
         host.noop(f"{subject}: nothing is to be repaired")
+
+
+def _look(rules: Orchestration) -> SeenWorkspace | str:
+    """What is there, or why nobody can say."""
+    if (reason := refuse_path(rules.workspace)) is not None:
+        return reason
+    seen = ask_quietly(host, known_section(host, rules))
+    if isinstance(seen, Unknown):
+        return seen.reason
+    return f"{seen.path}: {seen.trouble}" if seen.trouble else seen
 
 
 def _tell(subject: str, reports: Sequence[SessionReport], rules: Orchestration) -> None:
     """Warn of what nothing is done about."""
-    told = [each for each in reports if each.repair == "none" and each.issues and each.status != "stale"]
-    if rules.heal == "report":
-        told = [each for each in reports if each.issues and each.status != "stale"]
+    from miyabi.orchestration.report_words import in_words, only_told  # noqa: PLC0415 - see healed
+
+    told = only_told(reports, rules)
     unread = [each.name for each in reports if each.status == "unknown"]
     if told:
-        warn(host, subject, _in_words(told))
+        warn(host, subject, in_words(told))
     if unread:
         warn(host, subject, f"not read: {names_in_words(unread)}")
-
-
-def _in_words(reports: Sequence[SessionReport]) -> str:
-    """Such as ``session-a.json: task T1 waits for itself (and 2 more)``."""
-    return "; ".join(_one_in_words(each) for each in reports[:3]) + (
-        f"; and {len(reports) - 3} more sessions" if len(reports) > 3 else ""
-    )
-
-
-def _one_in_words(report: SessionReport) -> str:
-    from miyabi.masking import masked, shown  # noqa: PLC0415 - only where something is wrong
-
-    if not report.issues:
-        return f"{report.name} is {report.status}"
-    more = f" (and {len(report.issues) - 1} more)" if len(report.issues) > 1 else ""
-    return f"{report.name}: {shown(masked(report.issues[0].message))}{more}"
 
 
 def _to_keep(seen: SeenWorkspace, reports: Sequence[SessionReport], rules: Orchestration) -> list[tuple[str, str]]:
@@ -273,13 +264,9 @@ def settled(
         state.settled(name="Rebuild", rules=Orchestration("~/repos/miyabi"), action="replay")
     """
     subject = subject_of(rules)
-    if (reason := refuse_path(rules.workspace)) is not None:
-        yield from failing(host, subject, reason)
-        return
-    seen = ask_quietly(host, known_section(host, rules))
-    if isinstance(seen, Unknown) or seen.trouble:
-        why = seen.reason if isinstance(seen, Unknown) else f"{seen.path}: {seen.trouble}"
-        yield from failing(host, subject, why)
+    seen = _look(rules)
+    if isinstance(seen, str):
+        yield from failing(host, subject, seen)
         return
     there = [each.name for each in seen.sessions]
     if unknown := [each for each in sessions if each not in there and action != "restore"]:

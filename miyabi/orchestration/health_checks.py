@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from miyabi.limits import size
@@ -62,8 +63,10 @@ CHECK_OF: Mapping[str, CheckName] = {
 
 _RANK: Mapping[CheckStatus, int] = {"pass": 0, "unknown": 1, "warn": 2, "fail": 3}
 
-# Percent of the disk, the memory and the processors in use at which a check warns, and at which it fails.
-_DISK, _MEMORY, _PROCESSORS = (85.0, 95.0), (75.0, 90.0), (80.0, 95.0)
+# Percent of the disk and of the memory in use at which a check warns, and at which it fails.
+_DISK, _MEMORY = (85.0, 95.0), (75.0, 90.0)
+# A load of more than there are processors slows everything down, and breaks nothing.
+_PROCESSORS = (100.0, inf)
 
 # How many findings a check tells in words.
 _TOLD = 3
