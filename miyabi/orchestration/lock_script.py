@@ -46,10 +46,12 @@ is_gone() {{
   if [ -n "$start" ]; then [ "$(_born "$pid")" != "$start" ]; else began_after "$pid" "$1"; fi
 }}
 locked() {{
+  rm -f "$folder"/.lock-*
   lock=$1.lock; mine=; tries=0; failures=0; ready=$folder/.lock-$$
   text="{{\"pid\": $$, \"start\": \"$(_born $$)\", \"host\": \"$host\", \"by\": \"miyabi\"}}"
   [ ! -d "$lock" ] || refuse 77 "there is a folder in the place of its lock"
-  why=$( {{ printf '%s\n' "$text" >"$ready"; }} 2>&1) || {{
+  # `cat` says what is wrong with a disk; a shell's own `printf` may not.
+  why=$( {{ printf '%s\n' "$text" | cat >"$ready"; }} 2>&1) || {{
     rm -f "$ready"; refuse 74 "its lock cannot be made: ${{why##*: }}"; }}
   until ln "$ready" "$lock" 2>/dev/null && mine=$text; do
     if [ ! -e "$lock" ] && [ ! -L "$lock" ]; then
