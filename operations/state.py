@@ -15,7 +15,7 @@ from miyabi.host_paths import names_in_words, refuse_path
 from miyabi.orchestration.rules import Orchestration
 from operations.gate import operation, permission
 from operations.quiet import ask_quietly
-from operations.upkeep import failing, note, warn
+from operations.upkeep import failing, findings, note, warn
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -31,6 +31,9 @@ Action = Literal["restore", "repair", "replay", "clean", "reset"]
 
 # How often it is decided again within a run on a file that another program writes; the next run goes on.
 _TRIES = 4
+
+# In the name of a backup of what was replaced, which may have been damaged.
+_REPLACED = ".replaced."
 
 # What a human asks for is no try of the gate's, and waits for no backoff; a pause holds it all the same.
 _ASKED: Does = "tidy"
@@ -115,7 +118,8 @@ def _to_keep(seen: SeenWorkspace, reports: Sequence[SessionReport], rules: Orche
     valid = {each.name for each in reports if each.repair == "none" and each.status not in {"corrupted", "unknown"}}
 
     def is_due(file: SeenFile) -> bool:
-        kept = max((each.changed_at for each in seen.backups if backup_of(each.name) == file.name), default=None)
+        valid = (each for each in seen.backups if backup_of(each.name) == file.name and _REPLACED not in each.name)
+        kept = max((each.changed_at for each in valid), default=None)
         if kept is None:
             return True
         return file.changed_at > kept and seen.now - kept >= rules.backup_every
@@ -133,12 +137,16 @@ def _settling(
 
 def _settle(state: State, host: Host, rules: Orchestration, action: Action, names: Sequence[str], backup: str) -> bool:
     """Decide and write until each session is as it should be; False when one is not, or a human must look."""
-    from miyabi.state_repair import settle  # noqa: PLC0415 - only who writes needs it
+    from miyabi.state_material import digest_of  # noqa: PLC0415 - only who writes needs it
+    from miyabi.state_repair import settle  # noqa: PLC0415
     from operations.host_workspace import HostWorkspace  # noqa: PLC0415 - as above
 
     del state
     settled = settle(HostWorkspace(host, rules), names, _decide(action, rules, backup), tries=_TRIES)
-    forget(host, WORKSPACE)
+    # What is valid now is what the next damage may have to go back to.
+    valid = [(each.name, digest_of(each.decision.content)) for each in settled if each.outcome == "done"]
+    if failed := _kept(host, rules, valid):
+        host.log_styled(f"{subject_of(rules)}: not kept: {failed}", fg="yellow", log_func=logger.warning)
     return _note(host, rules, settled)
 
 
@@ -173,29 +181,24 @@ def _note(host: Host, rules: Orchestration, settled: Sequence[Settled]) -> bool:
 
 def _keep(state: State, host: Host, rules: Orchestration, due: Sequence[tuple[str, str]]) -> bool:
     """Keep valid states as backups; one that could not be kept is told, as nothing stands or falls with it."""
-    from miyabi.orchestration.state_write_script import CHANGED, keep_script  # noqa: PLC0415 - as above
-    from operations.host_workspace import run  # noqa: PLC0415
-
     del state
-    failed = []
-    for name, digest in due:
-        ran = run(host, keep_script(rules.workspace, name, digest, rules.backups))
-        # A state that has changed since it was judged is kept by the next run.
-        if ran.code not in {0, CHANGED}:
-            failed.append(f"{name}: {ran.reason}")
-    forget(host, WORKSPACE)
+    failed = _kept(host, rules, due)
     subject = subject_of(rules)
-    if failed:
-        note(host, subject, "warning", f"not kept: {'; '.join(failed)}")
-    elif not any(each == subject for each in _repaired(host)):
-        note(host, subject, "tidied", f"kept {names_in_words(name for name, _ in due)}")
+    if subject not in findings(host):
+        names = names_in_words(name for name, _ in due)
+        note(host, subject, *(("warning", f"not kept: {failed}") if failed else ("tidied", f"kept {names}")))
     return True
 
 
-def _repaired(host: Host) -> list[str]:
-    from operations.upkeep import findings  # noqa: PLC0415 - as above
+def _kept(host: Host, rules: Orchestration, due: Sequence[tuple[str, str]]) -> str:
+    """Keep valid states as backups; why that failed, "" when it did not."""
+    from miyabi.orchestration.state_write_script import CHANGED, keep_script  # noqa: PLC0415 - only who writes needs it
+    from operations.host_workspace import run  # noqa: PLC0415
 
-    return [subject for subject, found in findings(host).items() if found.verdict in {"repaired", "failed"}]
+    ran = [(name, run(host, keep_script(rules.workspace, name, digest, rules.backups))) for name, digest in due]
+    forget(host, WORKSPACE)
+    # A state that has changed since it was judged is kept by the next run.
+    return "; ".join(f"{name}: {each.reason}" for name, each in ran if each.code not in {0, CHANGED})
 
 
 @operation(is_idempotent=False, idempotent_notice="A backup is made each time.")
