@@ -28,6 +28,7 @@ _LOOKS_AT_LEAST = 300_000
 _WORD = re.compile(r"[\w.@/+-]+")
 _NUMBER = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
 _KEY_AT_END = re.compile(r'"(?:[^"\\]|\\.)*+"\s*:\s*\Z', re.DOTALL)
+_TEXT_AT_END = re.compile(r'"(?:[^"\\]|\\.)*+"\Z', re.DOTALL)
 _BARE_AT_END = re.compile(r"[\w.+-]+\Z")
 # The closing quote may be missing: looking for it from each of many quotes would take long.
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -49,14 +50,16 @@ def repaired(content: bytes) -> Read | None:
         return read
     text = decoded(content)
     best: Read | None = None
+    fewest = 0
     for way in (_as_it_is, _closed, _by_library):
         state, told = _tried(way, text)
         if state is None:
             continue
-        found = Read(state, read.flaw, style=read.style, lost=tuple(_lost(told, state)))
-        if best is None or len(found.lost) < len(best.lost):
-            best = found
-        if not found.lost:
+        lost = tuple(_lost(told, state))
+        if best is None or len(lost) < fewest:
+            fewest = len(lost)
+            best = Read(state, read.flaw, style=read.style, lost=(*lost, *_words(text[len(told) :])))
+        if not lost:
             break
     return best
 
@@ -71,7 +74,10 @@ def decoded(content: bytes) -> str:
 
 
 def _tried(way: Callable[[str], tuple[Any, str]], text: str) -> tuple[State | None, str]:
-    """What a way makes of ``text``, if that is an object that is not empty, and the text that it should be all of."""
+    """What a way makes of ``text``, if that is an object that is not empty; and how much of the text it is to hold.
+
+    The rest was torn off: it is no word of the file's, and lost whatever way is taken.
+    """
     try:
         state, told = way(text)
         if isinstance(state, dict) and state and depth(state_text(state)) <= DEEPEST:
@@ -134,7 +140,7 @@ def _before_cut(text: str, error: json.JSONDecodeError) -> str | None:
         if error.pos < len(head) - 1:
             return None
     head = head.rstrip()
-    key = _KEY_AT_END.search(head[-_LONGEST_KEY:])
+    key = (_TEXT_AT_END if error.msg.startswith("Expecting ':'") else _KEY_AT_END).search(head[-_LONGEST_KEY:])
     return head.removesuffix(key[0] if key else "").rstrip().removesuffix(",")
 
 

@@ -226,12 +226,24 @@ def test_of_nothing_is_made_nothing(content: bytes) -> None:
     assert read is None or read.state
 
 
-def test_of_what_is_cut_off_the_torn_value_goes_and_all_else_stays() -> None:
-    for torn in (b', "assignee": "A1', b', "assig', b', "retry_count": 1', b', "assignee":', b", ", b', "a": tru'):
-        read = repair_text(b'{"tasks": {"T1": {"id": "T1", "tags": ["x", "y"]' + torn)
-        assert read is not None
-        assert read.state == {"tasks": {"T1": {"id": "T1", "tags": ["x", "y"]}}}, torn
-        assert read.lost == ()
+@pytest.mark.parametrize(
+    ("torn", "lost"),
+    [
+        (', "assignee": "A1', ("assignee", "A1")),
+        (', "assig', ("assig",)),
+        (', "assignee"', ("assignee",)),
+        (', "assignee":', ("assignee",)),
+        (', "retry_count": 1', ("retry_count", "1.0")),
+        (', "a": tru', ("a", "tru")),
+        (", ", ()),
+        ("", ()),
+    ],
+)
+def test_of_what_is_cut_off_the_torn_value_goes_and_all_else_stays(torn: str, lost: tuple[str, ...]) -> None:
+    read = repair_text(b'{"tasks": {"T1": {"id": "T1", "tags": ["x", "y"]' + torn.encode())
+    assert read is not None
+    assert read.state == {"tasks": {"T1": {"id": "T1", "tags": ["x", "y"]}}}
+    assert read.lost == lost
 
 
 def test_of_a_longer_text_that_is_cut_off_the_beginning_stays() -> None:
