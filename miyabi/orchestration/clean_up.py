@@ -173,9 +173,9 @@ def _agents(state: State, how: CleanUp, evidence: Evidence, _rules: Orchestratio
         yield Archived("agent", name, dotted(AGENTS, name), reason, at(state, AGENTS).pop(name))
     for name, agent in objects(state, AGENTS).items():
         for place, listed in list(child_lists(agent)):
-            out = [each for each in listed if text(each) in gone]
+            out = [each for each in listed if isinstance(each, str) and each in gone]
             if out:
-                with_children(agent, place, [each for each in listed if text(each) not in gone])
+                with_children(agent, place, [each for each in listed if each not in out])
                 path = dotted(AGENTS, name, *place)
                 yield from (Archived("reference", "", path, reason, each) for each in out)
     yield Change(TOO_LARGE, dotted(AGENTS), f"{counted(len(idle), 'agent')} {reason}", "archived")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from miyabi.orchestration.acyclic import closing
@@ -16,6 +15,7 @@ CRASHED = "AGENT_CRASHED"
 CIRCULAR = "STATE_CIRCULAR_REFERENCE"
 
 POOL = ("execution", "agents", "pool")
+_PLACES = (("agent", AGENTS), ("pooled", POOL))
 
 # How often a task is given to somebody else after the first agent that had it died; then a human must look at it.
 MOST_RETRIES = 3
@@ -24,16 +24,16 @@ _PIDS = ("pid", "process_id")
 _PARENTS = ("parent", "parent_agent", "parent_id", "parent_agent_id")
 _HOLDERS = ("locked_by", "holder", "held_by", "owner", "agent", "agent_id")
 
+# What a task may have said before it is given back: that is replaced, and anything else archived, too.
+_STATUSES = frozenset({"pending", "assigned", "in_progress", "review", "blocked"})
+_EXPECTED: Mapping[str, Callable[[object], bool]] = {
+    "assignee": lambda was: isinstance(was, str),
+    "retry_count": lambda was: number(was) is not None,
+    "status": lambda was: text(was) in _STATUSES,
+    "blocked_reason": lambda _was: False,
+}
+
 Step = Iterator[Change | Archived | Issue]
-
-
-@dataclass(frozen=True, slots=True)
-class _Death:
-    """An agent that is dead: in which part it stands, and why it is taken for dead."""
-
-    kind: str
-    path: tuple[str, ...]
-    why: str
 
 
 def pid_of(agent: Mapping[str, Any]) -> int | None:
@@ -93,31 +93,33 @@ def dead(state: State, evidence: Evidence, rules: Orchestration) -> Step:
         left = "left running: its process is to be ended" if rules.end_children else "left running"
         found = f"agent {said(name)} still runs, and {said(parent)}, which began it, is dead"
         yield Change(CRASHED, dotted(AGENTS, name), found, left)
-    for name, death in deaths.items():
-        found = f"agent {said(name)} is dead: {death.why}"
-        yield Archived(death.kind, name, dotted(death.path, name), found, at(state, death.path).pop(name))
-        yield Change(CRASHED, dotted(death.path, name), found, "archived; it is not active any more")
+    for name, why in deaths.items():
+        found = f"agent {said(name)} is dead: {why}"
+        for kind, path in _PLACES:
+            if name in objects(state, path):
+                yield Archived(kind, name, dotted(path, name), found, at(state, path).pop(name))
+                yield Change(CRASHED, dotted(path, name), found, "archived; it is no agent any more")
     for name, agent in objects(state, AGENTS).items():
         if text(agent.get("status")) in DEAD:
             message = f"agent {said(name)} says {said(agent['status'])}, and its process runs"
             yield Issue(CRASHED, "minor", dotted(AGENTS, name, "status"), message, repairable=False)
 
 
-def _deaths(state: State, evidence: Evidence) -> tuple[dict[str, _Death], dict[str, str]]:
-    """Who is dead, and who still runs though the one that began it, who is named with it, is dead."""
-    found: dict[str, _Death] = {}
-    for kind, path in (("agent", AGENTS), ("pooled", POOL)):
-        for name, agent in objects(state, path).items():
-            if name in evidence.alive or name in found:
-                continue
-            if name in evidence.dead:
-                found[name] = _Death(kind, path, "its process has ended")
-            elif text(agent.get("status")) in DEAD:
-                found[name] = _Death(kind, path, f"it says {agent['status']}")
+def _deaths(state: State, evidence: Evidence) -> tuple[dict[str, str], dict[str, str]]:
+    """Who is dead, and why; and who still runs though the one that began it, who is named with it, is dead."""
+    found: dict[str, str] = {}
+    # What an active agent says of itself counts more than what the pool says of it.
+    for name, agent in (objects(state, POOL) | objects(state, AGENTS)).items():
+        if name in evidence.alive:
+            continue
+        if name in evidence.dead:
+            found[name] = "its process has ended"
+        elif text(agent.get("status")) in DEAD:
+            found[name] = f"it says {agent['status']}"
     return found, _follow(state, evidence, found) if found else {}
 
 
-def _follow(state: State, evidence: Evidence, found: dict[str, _Death]) -> dict[str, str]:
+def _follow(state: State, evidence: Evidence, found: dict[str, str]) -> dict[str, str]:
     """The children of the dead, downwards: who has no process of its own died too, and is put into ``found``."""
     agents = objects(state, AGENTS)
     begun: dict[str, list[str]] = {name: list(children_of(agent)) for name, agent in agents.items()}
@@ -136,42 +138,53 @@ def _follow(state: State, evidence: Evidence, found: dict[str, _Death]) -> dict[
             if name in evidence.alive:
                 orphans.setdefault(name, parent)
             elif pid_of(agents[name]) is None:
-                found[name] = _Death("agent", AGENTS, f"terminated with {said(parent)}, which began it")
+                found[name] = f"terminated with {said(parent)}, which began it"
                 waiting.append(name)
     return orphans
 
 
-def _tasks_back(state: State, deaths: Mapping[str, _Death]) -> Step:
+def _tasks_back(state: State, deaths: Mapping[str, str]) -> Step:
     """The tasks of the dead may be given to others; what has been tried too often waits for a human."""
     tasks = objects(state, TASKS)
     had = {name: text(task.get("assignee")) for name, task in tasks.items() if text(task.get("assignee")) in deaths}
     living = {text(agent.get("current_task")) for name, agent in objects(state, AGENTS).items() if name not in deaths}
-    for name, death in deaths.items():
-        current = text(at(state, (*death.path, name)).get("current_task"))
+    agents = objects(state, POOL) | objects(state, AGENTS)
+    for name in deaths:
+        current = text(agents[name].get("current_task"))
         if current in tasks and current not in living and not tasks[current].get("assignee"):
             had.setdefault(current, name)
     for name, agent in had.items():
         task = tasks[name]
         if text(task.get("status")) not in ENDED:
-            yield _given_back(name, task, agent)
+            yield from _given_back(name, task, agent)
 
 
-def _given_back(name: str, task: dict[str, Any], agent: str) -> Change:
+def _given_back(name: str, task: dict[str, Any], agent: str) -> Step:
     tried = max(0, int(number(task.get("retry_count")) or 0))
     found = f"task {said(name)} is assigned to {said(agent)}, which is dead"
-    task["assignee"] = None
-    task["retry_count"] = tried + 1
+    now: dict[str, Any] = {"assignee": None, "retry_count": tried + 1, "status": "pending"}
+    did = f"back to pending, retry {tried + 1}"
     if tried >= MOST_RETRIES:
-        task["status"] = "blocked"
-        task["blocked_reason"] = f"{tried + 1} agents died while they had it, the last one was {said(agent)}"
-        return Change(CRASHED, dotted(TASKS, name), found, f"blocked after {tried} retries: a human must look at it")
-    if text(task.get("status")) == "blocked":
-        return Change(CRASHED, dotted(TASKS, name), found, f"still blocked, assigned to nobody, retry {tried + 1}")
-    task["status"] = "pending"
-    return Change(CRASHED, dotted(TASKS, name), found, f"back to pending, retry {tried + 1}")
+        why = f"{tried + 1} agents died while they had it, the last one was {said(agent)}"
+        now |= {"status": "blocked", "blocked_reason": why}
+        did = f"blocked after {tried} retries: a human must look at it"
+    elif text(task.get("status")) == "blocked":
+        now["status"] = "blocked"
+        did = f"still blocked, assigned to nobody, retry {tried + 1}"
+    yield from _replaced(task, now, (*TASKS, name), found)
+    yield Change(CRASHED, dotted(TASKS, name), found, did)
 
 
-def _locks_back(state: State, deaths: Mapping[str, _Death]) -> Step:
+def _replaced(thing: dict[str, Any], now: Mapping[str, Any], path: tuple[str, ...], reason: str) -> Iterator[Archived]:
+    """Let ``thing`` say what it shall say now; what nobody would have expected there before is archived."""
+    for key, value in now.items():
+        was = thing.get(key)
+        if was is not None and not _EXPECTED[key](was):
+            yield Archived("malformed", "", dotted(path, key), reason, was)
+        thing[key] = value
+
+
+def _locks_back(state: State, deaths: Mapping[str, str]) -> Step:
     locks = at(state, LOCKS)
     for resource in [name for name, lock in locks.items() if holder_of(lock) in deaths]:
         found = f"{said(resource)} is locked by {said(holder_of(locks[resource]))}, which is dead"

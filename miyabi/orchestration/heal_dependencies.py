@@ -46,7 +46,8 @@ def links_of(state: State) -> dict[Link, Any]:
                     link = (other, name) if key == "dependencies" else (name, other)
                     if link not in found or isinstance(entry, dict):
                         found[link] = entry
-    for edge in at(state, EDGES):
+    edges = at(state, EDGES)
+    for edge in edges if isinstance(edges, list) else ():
         ends = ends_of(edge)
         if ends is not None:
             found[ends] = edge

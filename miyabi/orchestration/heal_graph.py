@@ -13,7 +13,7 @@ from miyabi.orchestration.findings import Archived, Change, Evidence
 from miyabi.orchestration.heal_structure import INCONSISTENT, WRONG
 from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.session_state import EDGES, ENDED, NODES, TASKS, State, at, objects
-from miyabi.orchestration.values import dotted, first, kind_of, names, said, text
+from miyabi.orchestration.values import dotted, first, kind_of, names, placed, said, text
 
 BLOCKS = ("communication", "coordination", "dependencies", "blocks")
 LISTS = ("dependencies", "blocking")
@@ -92,9 +92,9 @@ def _cleared(task: dict[str, Any], key: str, path: tuple[str, ...], there: Any) 
     entries = task[key]
     if isinstance(entries, str):
         task[key] = entries = [entries]
-        yield Change(WRONG, dotted(path), f"{dotted(path)} is a text, and should be a list", "made a list")
+        yield Change(WRONG, dotted(path), f"{placed(path)} is a text, and should be a list", "made a list")
     if not isinstance(entries, list):
-        found = f"{dotted(path)} is {kind_of(entries)}, and should be a list"
+        found = f"{placed(path)} is {kind_of(entries)}, and should be a list"
         task[key] = []
         yield Archived("malformed", "", dotted(path), found, entries)
         yield Change(WRONG, dotted(path), found, "archived, and begun anew")
@@ -107,9 +107,8 @@ def _cleared(task: dict[str, Any], key: str, path: tuple[str, ...], there: Any) 
             kept.append(entry)
             seen.add(name)
             continue
-        found = f"task {said(path[-2])} names {said(name)} in {key}, " + (
-            "twice" if name in seen else "a task that is not there" if name else f"{kind_of(entry)} that is no task"
-        )
+        flaw = "twice" if name in seen else "which is not there" if name else "which is no task"
+        found = f"task {said(path[-2])} names {said(name) or kind_of(entry)} in {key}, {flaw}"
         yield Archived("dependency", "", dotted(path), found, entry)
         yield Change(INCONSISTENT, dotted(path), found, "taken out of the list, and archived")
     if len(kept) != len(entries):
@@ -117,9 +116,9 @@ def _cleared(task: dict[str, Any], key: str, path: tuple[str, ...], there: Any) 
 
 
 def nodes_and_edges(state: State, _evidence: Evidence, _rules: Orchestration) -> Step:
-    """Nodes and edges of tasks that are gone are archived; a graph in which no node is a task is of something else."""
+    """Nodes and edges of tasks that are gone are archived; a graph in which nothing is a task is of something else."""
     tasks, nodes, edges = objects(state, TASKS), at(state, NODES), at(state, EDGES)
-    if any(name in tasks for name in nodes):
+    if not tasks.keys().isdisjoint([*nodes, *(name for edge in edges for name in ends_of(edge) or ())]):
         for name in [name for name, node in nodes.items() if name not in tasks and not _is_other(node)]:
             found = f"node {said(name)} of the graph is no task that is there"
             yield Archived("node", name, dotted(NODES, name), found, nodes.pop(name))

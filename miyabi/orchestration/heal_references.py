@@ -100,7 +100,7 @@ def children(state: State, evidence: Evidence, _rules: Orchestration) -> Step:
             if not gone:
                 continue
             path = dotted(AGENTS, name, *place)
-            with_children(agent, place, [each for each in listed if text(each) not in gone])
+            with_children(agent, place, [each for each in listed if not (isinstance(each, str) and each in gone)])
             for child in gone:
                 yield Archived("reference", "", path, f"child {said(child)} is not there", child)
             found = f"agent {said(name)} names children that are not there: {said(', '.join(gone))}"

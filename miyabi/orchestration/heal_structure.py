@@ -19,7 +19,7 @@ from miyabi.orchestration.session_state import (
     at,
     structure,
 )
-from miyabi.orchestration.values import dotted, kind_of, number, said
+from miyabi.orchestration.values import dotted, kind_of, number, placed, said
 
 MISSING = "SESSION_CORRUPTED"
 WRONG = "STATE_VALIDATION_FAILED"
@@ -66,7 +66,7 @@ def _merged(found: dict[str, Any], wanted: Mapping[str, Any], above: tuple[str, 
         if have is None:
             if path != DEAD_LETTERS:
                 found[key] = value
-                yield Change(_code(path, MISSING), dotted(path), f"{dotted(path)} is missing", "added, empty")
+                yield Change(_code(path, MISSING), dotted(path), f"{placed(path)} is missing", "added, empty")
         elif isinstance(value, dict) and isinstance(have, dict):
             yield from _merged(have, value, path)
         elif not _is_like(have, value):
@@ -82,8 +82,8 @@ def _is_like(have: object, wanted: object) -> bool:
 def _replaced(holder: dict[str, Any], key: str, wanted: Any, path: tuple[str, ...]) -> Step:
     """What is another kind of value becomes the wanted one, with all that it says, or goes into the archive."""
     have = holder[key]
-    found = f"{dotted(path)} is {kind_of(have)}, and should be {kind_of(wanted)}"
-    converted = _converted(have, wanted, path)
+    found = f"{placed(path)} is {kind_of(have)}, and should be {kind_of(wanted)}"
+    converted = wanted if have is None else _converted(have, wanted, path)
     holder[key] = wanted if converted is None else converted
     if converted is not None:
         yield Change(_code(path, WRONG), dotted(path), found, f"made {kind_of(wanted)}; nothing of it is lost")
@@ -145,7 +145,7 @@ def numbers(state: State, _evidence: Evidence, _rules: Orchestration) -> Step:
         have = holder[path[-1]]
         counted = number(have)
         if counted is not None and counted < 0:
-            found = f"{dotted(path)} is {said(have)}, which no count can be"
+            found = f"{placed(path)} is {said(have)}, which no count can be"
             holder[path[-1]] = 0
             yield Archived("malformed", "", dotted(path), found, have)
             yield Change(INCONSISTENT, dotted(path), found, "set to 0")

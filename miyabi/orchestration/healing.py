@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from miyabi.orchestration import (
     heal_agents as agents,
+    heal_deliveries as deliveries,
     heal_dependencies as dependencies,
     heal_graph as graph,
     heal_locks as locks,
@@ -50,8 +51,8 @@ STEPS: tuple[Step, ...] = (
     dependencies.task_deadlocks,
     dependencies.orphans,
     messages.corrupt,
-    messages.undelivered,
-    messages.broadcasts,
+    deliveries.undelivered,
+    deliveries.broadcasts,
     messages.overflow,
 )
 

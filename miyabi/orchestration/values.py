@@ -124,3 +124,8 @@ def kind_of(value: object) -> str:
 def dotted(path: Sequence[str], *more: str) -> str:
     """A place in the state, as findings name it."""
     return ".".join((*path, *more))
+
+
+def placed(path: Sequence[str]) -> str:
+    """A place in the state, as messages show it."""
+    return ".".join(map(said, path))
