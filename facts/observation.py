@@ -121,6 +121,11 @@ def asked_between(host: Host, section: Section[Any]) -> tuple[float, float]:
     return _memory(host).answers[section.script].asked
 
 
+def is_remembered(host: Host, section: Section[Any]) -> bool:
+    """Whether ``section`` would be answered without asking the host."""
+    return section.script in _memory(host).answers
+
+
 def forget(host: Host, *subjects: str) -> None:
     """Let the next ``ask`` of ``host`` look again: something changed it.
 

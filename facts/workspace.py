@@ -17,6 +17,7 @@ from facts.disk import disk_section
 from facts.host_spec import host_spec
 from facts.load import load_section
 from facts.memory import memory_section
+from facts.observation import is_remembered
 from facts.probe import Section, keyed_section, probe_script, read_section, split_sections
 from miyabi.errors import MiyabiError, ParseError
 from miyabi.host_paths import refuse_path
@@ -68,15 +69,12 @@ def contents_section(workspace: str, names: Sequence[str]) -> Section[dict[str, 
 
 
 def known_section(host: Host, rules: Orchestration) -> Section[SeenWorkspace]:
-    """The section that asks for what is not known of a workspace: the same one within one of pyinfra's stages.
+    """The section that asks for what is not known of a workspace, and stays the same until that answer is forgotten.
 
     What was judged before need not travel, and the processes that its agents named are asked for.
     """
-    stage, sections = host.connector_data.get(_MEMORY, (None, {}))
-    if stage != host.state.current_stage:
-        sections = {}
-        host.connector_data[_MEMORY] = (host.state.current_stage, sections)
-    if rules not in sections:
+    sections = host.connector_data.setdefault(_MEMORY, {})
+    if rules not in sections or not is_remembered(host, sections[rules]):
         sections[rules] = _section(host.name, rules)
     return cast("Section[SeenWorkspace]", sections[rules])
 

@@ -21,8 +21,7 @@ from tests.fleet.machine import Machine
 ROUNDS = int(os.environ.get("MIYABI_TEST_ROUNDS", "200"))
 
 # Adds 1 to its own counter in the file, round after round, in one of three ways, and pauses between, now and then for
-# longer. Of what others have in the file it keeps everything. It takes its lock as any program might: by making it, with
-# its pid in it.
+# longer. What others have in the file it keeps. It takes the lock as any program might: by making it, with its pid.
 WRITER = """import json, os, random, sys, time
 file, way, rounds, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 lock, temporary = file + ".lock", file + ".tmp"
