@@ -49,8 +49,11 @@ def replaying(rules: Orchestration) -> Decide:
             return None
         before = _state_of(material.content)
         own_id = session_id_of(material.name, before)
-        base = next((state for each in material.backups or () if (state := _valid(each)) is not None), None)
-        made = replay(base, material.log, own_id)
+        made = replay(None, material.log, own_id)
+        if made.beginning == "middle":
+            # Only a log that does not say how all began needs a backup to begin with.
+            states = [state for each in material.backups or () if (state := _valid(each)) is not None]
+            made = next((found for base in states if (found := replay(base, material.log, own_id)).applied), made)
         if made.state is None or not (made.applied or made.beginning in {"checkpoint", "created"}):
             return Decision("none", steps=(f"the event log says nothing of the session {own_id}",))
         changes, state = _healed(made.state, material.evidence, rules)

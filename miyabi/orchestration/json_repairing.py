@@ -169,6 +169,9 @@ def _by_library(text: str) -> tuple[Any, str]:
         return None, ""
     looks = [_LOOKS_AT_LEAST + _LOOKS * len(text)]
     state = repair_json(_Metered(text, looks), return_objects=True, skip_json_loads=True)
+    if isinstance(state, dict):
+        # Its texts are still metered, which nobody else can copy.
+        state, _ = _loads(state_text(state).decode())
     # Of a text that was cut off, the last word is none.
     return state, text.removesuffix(_bare_at_end(text)) if any(_closing(text)) else text
 
