@@ -63,19 +63,19 @@ def misspelled(state: State) -> Iterator[tuple[Path, str]]:
         if not isinstance(above, dict) or path[-1] in above:
             continue
         strange = [key for key, value in above.items() if (*path[:-1], key) not in PLACES and is_section(path, value)]
-        near = [key for key in strange if above[key] and _is_near(key, path[-1])]
+        near = [key for key in strange if above[key] and is_near(key, path[-1])]
         if len(near) == 1:
             yield path, near[0]
 
 
-def _is_near(key: str, name: str) -> bool:
+def is_near(key: str, name: str) -> bool:
     """Whether ``key`` is ``name`` but for one character, or for something in the midst of it."""
     begin = next((place for place, (one, two) in enumerate(zip(key, name, strict=False)) if one != two), None)
     begin = min(len(key), len(name)) if begin is None else begin
     end = 0
     while end < min(len(key), len(name)) - begin and key[-1 - end] == name[-1 - end]:
         end += 1
-    return begin + end >= max(len(name) - 1, 3)
+    return begin + end >= (len(name) if len(name) < 4 else len(name) - 1)
 
 
 def is_section(path: Path, value: object) -> bool:

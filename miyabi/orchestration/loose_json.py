@@ -24,6 +24,17 @@ from miyabi.orchestration.session_state import State, at as found_at
 
 _NEW = {"{": dict, "[": list}
 
+# Blanks in one line, of which JSON has no more than its indentation.
+_GAP = 100
+
+
+# Parts of a state that have no name that a field of a task, an agent or a message has.
+_PARTS_BY_NAME = """
+    organization execution communication observability persistence workflows active_sprints epics message_queues
+    channels broadcast emergency handoffs dead_letter coordination graph nodes edges recent event_log log_files
+"""
+_UNLIKE_FIELDS = frozenset(_PARTS_BY_NAME.split())
+
 
 @dataclass(frozen=True, slots=True)
 class Loose:
@@ -53,12 +64,14 @@ class _Frame:
     """An object or a list that is being read.
 
     + name: its key in what it stands in
+    + damages: of the text before it
     + key: that was read, and whose value is to come
     + items: texts without a value, which may be those of a list whose bracket is gone
     """
 
     value: Any
     name: str = ""
+    damages: int = 0
     key: str | None = None
     items: list[Any] | None = None
 
@@ -96,7 +109,9 @@ class _Reader:
         self.at = skip_blank(self.text, 0)
         while self.at < len(self.text):
             self._step(self.text[self.at])
-            self.at = skip_blank(self.text, self.at)
+            before, self.at = self.at, skip_blank(self.text, self.at)
+            if self.at - before > _GAP and max(map(len, self.text[before : self.at].split("\n"))) > _GAP:
+                self.damages += 1  # zeros, as a crash leaves them
         self.damages += bool(self.stack and not self.closed)
         self._pop(0)
         return Loose(tuple(self.values), tuple(self.doubled), tuple(self.nameless), self.damages, self.closed)
@@ -124,7 +139,9 @@ class _Reader:
     def _before_object(self) -> None:
         """Outside of everything: a key means that the brace before it is gone."""
         self.damages += 1
-        if self.text[self.at] == '"' and is_key(self.text, read_quoted(self.text, self.at, as_key=True).end):
+        read = read_quoted(self.text, self.at, as_key=True) if self.text[self.at] == '"' else None
+        bare = read_bare_key(self.text, self.at) if read is None else None
+        if (read and is_key(self.text, read.end)) or (bare and not bare.is_none):
             self._push({})
             return
         places = [each for each in (self.text.find("{", self.at + 1), self.text.find('"', self.at + 1)) if each >= 0]
@@ -141,10 +158,9 @@ class _Reader:
         if not self.stack:
             self.values.append(value)
             self.closed = False
-        self.stack.append(_Frame(value, name))
+        self.stack.append(_Frame(value, name, self.damages))
 
     def _open(self, char: str) -> None:
-        before = self.at - 1
         self.at += 1
         if len(self.stack) >= DEEPEST:
             self.too_deep += 1
@@ -157,7 +173,11 @@ class _Reader:
         frame = self.stack[-1]
         if frame.is_object and frame.key is None:
             self.damages += 1
-            if self.closed and char == "{" and self.text[: before + 1].rstrip()[-1:] != ",":
+            if (
+                self.closed
+                and char == "{"
+                and not self.text[max(self.at - 200, 0) : self.at - 1].rstrip().endswith(",")
+            ):
                 self._pop(0)  # another whole one behind the first
                 self._push(value)
                 return
@@ -200,7 +220,7 @@ class _Reader:
     def _reopen(self) -> None:
         """Go on with the last thing of what is read now, which was closed too early."""
         frame = self.stack[-1]
-        self.stack.append(_Frame(frame.last_value, frame.last or ""))
+        self.stack.append(_Frame(frame.last_value, frame.last or "", self.damages))
 
     def _last_path(self) -> Path:
         last = self.stack[-1].last
@@ -213,6 +233,12 @@ class _Reader:
             self.too_deep -= 1
             return
         frame = self.stack[-1]
+        if (
+            frame.key is not None
+            and self.text[max(self.at - 200, 0) : self.at - 1].rstrip().endswith(":")
+            and self._opens()
+        ):
+            return
         if frame.is_object != (char == "}"):
             self.damages += 1
             if not self._close_other(char, frame):
@@ -223,6 +249,17 @@ class _Reader:
             frame.key = None
             return
         self._pop(len(self.stack) - 1)
+
+    def _opens(self) -> bool:
+        """Whether what closes stands instead of what opens, because a key or a text follows."""
+        at = skip_blank(self.text, self.at)
+        if self.text[at : at + 1] != '"':
+            return False
+        self.damages += 1
+        follows_key = is_key(self.text, read_quoted(self.text, at, as_key=True).end)
+        value: Any = {} if follows_key else []
+        self._push(value, self._put(value))
+        return True
 
     def _close_other(self, char: str, frame: _Frame) -> bool:
         """Where something else is closed than what is open; whether one more is to be closed after what was done."""
@@ -287,6 +324,8 @@ class _Reader:
         token = read_quoted(self.text, self.at, as_key=frame.is_object and frame.key is None)
         self.at = token.end
         self.damages += token.is_damaged
+        if token.is_none:
+            return
         if not is_key(self.text, token.end):
             if frame.is_object and frame.key is None:
                 self._key_without_colon(frame, token.value)
@@ -318,6 +357,11 @@ class _Reader:
             if not token.is_none:
                 self._key(token.value)
             return
+        token = read_bare_key(self.text, self.at)
+        if not frame.is_object and not token.is_none:
+            self.at = token.end
+            self._key(token.value)
+            return
         token = read_bare(self.text, self.at)
         self.at = token.end
         self.damages += token.is_damaged
@@ -334,17 +378,18 @@ class _Reader:
             frame = self.stack[-1]
             if not frame.is_object:
                 self.damages += 1
-                self._from_list(kind)
+                self._from_list(key, kind)
         self.damages += len(self.stack) != depth
         self.stack[-1].key = key
 
-    def _from_list(self, kind: str) -> None:
+    def _from_list(self, key: str, kind: str) -> None:
         """A key in a list: a bracket is gone, or the brace of an item."""
         frame, above = self.stack[-1], self.stack[-2]
         if not frame.value and above.is_object:
             frame.value = above.value[frame.name] = {}  # another bracket stands where a brace should
             return
-        if above.is_object and kind in _NEW:
+        is_field = key in item_fields() or any(key in each for each in frame.value[-1:] if isinstance(each, dict))
+        if above.is_object and kind in _NEW and not is_field:
             self._pop(len(self.stack) - 1)
             return
         item: State = {}
@@ -353,24 +398,38 @@ class _Reader:
 
     def _to_section(self, key: str, kind: str) -> bool:
         """Go to where a part of the state belongs that begins here, when that is not here."""
-        goal = SECTIONS.get(key)
-        path = self._path
+        goal, path = SECTIONS.get(key), self._path
         if goal is None or kind not in _NEW or not is_section(goal, _NEW[kind]()) or (*path, key) == goal:
             return False
-        if path not in PLACES and not any(path[:-1] == each for each in MAPS) and self.stack[-1].is_object:
+        if path not in PLACES and not self._may_jump(key, path):
             return False
-        above = found_at(self.values[-1], goal[:-1])
-        if not isinstance(above, dict) or key in above:
+        if not self._may_be_made(goal):
             return False
         shared = 0
         while shared < min(len(path), len(goal) - 1) and path[shared] == goal[shared]:
             shared += 1
-        if path not in PLACES and shared < len(goal) - 1:
-            return False
         self._pop(1 + shared)
         for name in goal[shared:-1]:
-            self.stack.append(_Frame(self.stack[-1].value[name], name))
+            held = self.stack[-1].value.setdefault(name, {})
+            self.stack.append(_Frame(held, name, self.damages))
         return True
+
+    def _may_jump(self, key: str, path: Path) -> bool:
+        """Whether a part of the state may begin in a thing: where the thing is damaged, and has no such field."""
+        if self.stack[-1].damages == self.damages or key not in _UNLIKE_FIELDS:
+            return not self.stack[-1].is_object
+        return path[:-1] in PLACES or path[:-2] in PLACES
+
+    def _may_be_made(self, goal: Path) -> bool:
+        """Whether a part is missing, and what it stands in is an object, or is missing, too."""
+        here: Any = self.values[-1]
+        for name in goal[:-1]:
+            if name not in here:
+                return True
+            here = here[name]
+            if not isinstance(here, dict):
+                return False
+        return goal[-1] not in here
 
     def _to_sibling(self, key: str, kind: str) -> bool:
         """Go to the things of a kind when another one begins here that says its own name."""
@@ -391,7 +450,7 @@ class _Reader:
             held = found_at(self.values[-1], names)
             if path in PLACES and isinstance(held, dict) and held and names == self._innermost(names):
                 for name in names[len(path) :]:
-                    self.stack.append(_Frame(self.stack[-1].value[name], name))
+                    self.stack.append(_Frame(self.stack[-1].value[name], name, self.damages))
                 return True
         return False
 

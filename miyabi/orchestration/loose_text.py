@@ -79,15 +79,17 @@ def read_quoted(text: str, at: int, *, as_key: bool) -> Token:
     raw, end = found[1], found.end()
     if found[2] and _AFTER.match(text, end):
         return Token(unescaped(raw), end)
+    if found[2] and not raw.strip() and _WORD.match(text, end):
+        return Token(None, end - 1, is_damaged=True, is_none=True)  # a quote too many
     swallowed = _SWALLOWED.search(raw[-_FAR:])
     if swallowed and (not found[2] or not _STRAY.match(text, end)):
         own = raw[: len(raw) - len(swallowed[0])]
-        return Token(unescaped(own), at + 1 + len(own), is_damaged=True)
-    if not found[2] or as_key or _ANOTHER.match(text, end) or _STRAY.match(text, end):
-        return Token(unescaped(raw), end, is_damaged=True)  # what should follow is gone
-    rest = _REST_OF_TEXT.match(text, end)
+        behind = max(swallowed[0].find(":"), 0) if as_key else 0
+        return Token(unescaped(own), at + 1 + len(own) + behind, is_damaged=True)
+    is_whole = not found[2] or as_key or _ANOTHER.match(text, end) or _STRAY.match(text, end)
+    rest = None if is_whole else _REST_OF_TEXT.match(text, end)
     if rest is None:
-        return Token(unescaped(raw), end, is_damaged=True)
+        return Token(unescaped(raw), end, is_damaged=True)  # what should follow is gone
     return Token(f'{unescaped(raw)}"{unescaped(rest[0][:-1])}', rest.end(), is_damaged=True)  # a quote in it
 
 

@@ -5,6 +5,7 @@ Only what was no JSON is looked at this way: in a file that can be read, things 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,11 +18,14 @@ from miyabi.orchestration.known_places import (
     fields,
     is_event,
     is_message,
+    is_near,
     is_plausible,
     is_section,
     looks_like,
 )
 from miyabi.orchestration.session_state import AGENTS, CHANNELS, EDGES, NODES, QUEUES, RECENT_EVENTS, TASKS, State, at
+
+_FIELDS = fields(TASKS) | fields(AGENTS)
 
 # How often it is looked again: a thing that was put back may hold another one.
 _ROUNDS = 12
@@ -45,7 +49,13 @@ def put_back(state: State) -> tuple[str, ...]:
     """
     moved: list[str] = []
     for _ in range(_ROUNDS):
-        found = [*_move_sections(state), *_move_things(state), *_move_fields(state), *_move_items(state)]
+        found = [
+            *_move_sections(state),
+            *_move_things(state),
+            *_move_fields(state),
+            *_move_items(state),
+            *_rename_fields(state),
+        ]
         if not found:
             break
         moved += found
@@ -57,7 +67,7 @@ def make_whole(state: State) -> Iterator[tuple[Path, Any]]:
     for path in (TASKS, AGENTS, POOL):
         held = at(state, path)
         for key, value in list(held.items()) if isinstance(held, dict) else ():
-            if not isinstance(value, dict):
+            if not isinstance(value, dict) and key not in _FIELDS:
                 held[key] = {"id": key}
                 yield (*path, key), value
 
@@ -67,16 +77,32 @@ def add_nameless(state: State, path: Path, thing: Any) -> bool:
 
     + path: of what it follows
     """
+    if not isinstance(thing, dict):
+        return False
     before = at(state, path)
     if isinstance(before, list):
         before.append(thing)
         return True
-    name = thing.get("id") if isinstance(thing, dict) else None
+    if _list_item(state, thing):
+        return True
+    name = thing.get("id")
     holder = at(state, path[:-1])
     if isinstance(name, str) and isinstance(holder, dict) and name not in holder:
         holder[name] = thing
         return True
     return False
+
+
+def _list_item(state: State, item: dict[str, Any]) -> bool:
+    """Put an event among the events, and a message into the queue of who is to have it; whether it is one."""
+    to = item.get("to")
+    path = RECENT_EVENTS if is_event(item) else (*QUEUES, to) if is_message(item) and isinstance(to, str) else None
+    above = None if path is None else _holder(state, path[:-1])
+    held = None if above is None or path is None else above.setdefault(path[-1], [])
+    if not isinstance(held, list):
+        return False
+    held.append(item)
+    return True
 
 
 def _move_sections(state: State) -> Iterator[str]:
@@ -94,14 +120,12 @@ def _move_sections(state: State) -> Iterator[str]:
 def _move_things(state: State) -> Iterator[str]:
     """Tasks, agents and so on that stand in one another, or beside the object that holds their kind."""
     for path, holder in list(_objects(state)):
-        if path in MAPS:
-            continue
         near = _near_map(path, holder)
         for key, value in list(holder.items()):
             if not isinstance(value, dict) or (path in PLACES and (*path, key) in PLACES):
                 continue
             goal = _goal(key, value, near(key), state)
-            if goal is None:
+            if goal is None or goal == path or (goal == AGENTS and path == POOL):
                 continue
             there = _holder(state, goal)
             if there is not None and there is not value and _join(there, key, value):
@@ -111,9 +135,9 @@ def _move_things(state: State) -> Iterator[str]:
 
 def _goal(key: str, value: dict[str, Any], near: Path | None, state: State) -> Path | None:
     """Where a thing belongs that stands near the things of a kind."""
-    if near is None:
-        return None
     like = looks_like(value)
+    if near is None:
+        return like if value.get("id") == key else None
     if like == AGENTS and near == POOL:
         return POOL
     if like is not None and (like == near or value.get("id") == key):
@@ -163,22 +187,41 @@ def _move_items(state: State) -> Iterator[str]:
     """Messages and events that stand in a list of another kind, because all that was between is gone."""
     groups = (at(state, QUEUES), at(state, CHANNELS))
     lists = [each for group in groups if isinstance(group, dict) for each in group.values() if isinstance(each, list)]
+    for held in lists:
+        for place, item in enumerate(list(held)):
+            for key in [key for key, each in item.items() if is_message(each)] if is_message(item) else ():
+                held.insert(place + 1, item.pop(key))
+                yield f"{'.'.join(QUEUES)}.{key}"
     recent, edges = at(state, RECENT_EVENTS), at(state, EDGES)
-    events = recent if isinstance(recent, list) else []
-    for held in [*lists, edges] if isinstance(edges, list) else lists:
-        for item in [each for each in held if is_event(each)]:
-            there = _holder(state, RECENT_EVENTS[:-1])
-            if there is not None and isinstance(there.setdefault(RECENT_EVENTS[-1], []), list):
-                there[RECENT_EVENTS[-1]].append(item)
+    strange = [(held, is_event) for held in (*lists, edges)] + [(held, is_message) for held in (recent, edges)]
+    for held, is_strange in strange:
+        for item in [each for each in held if is_strange(each)] if isinstance(held, list) else ():
+            if _list_item(state, item):
                 held[:] = [each for each in held if each is not item]
-                yield f"{'.'.join(RECENT_EVENTS)}.{item.get('id')}"
-    for held in (events, edges if isinstance(edges, list) else []):
-        for item in [each for each in held if is_message(each) and isinstance(each.get("to"), str)]:
-            there = _holder(state, QUEUES)
-            if there is not None and isinstance(there.setdefault(item["to"], []), list):
-                there[item["to"]].append(item)
-                held[:] = [each for each in held if each is not item]
-                yield f"{'.'.join(QUEUES)}.{item['to']}"
+                yield str(item.get("id"))
+    for key, value in list(state.items()):
+        if (is_event(value) or is_message(value)) and _list_item(state, state[key]):
+            del state[key]
+            yield key
+
+
+def _rename_fields(state: State) -> Iterator[str]:
+    """What is said of a thing under a damaged name, where all others of its kind say it under the same one."""
+    groups = [at(state, path) for path in (QUEUES, CHANNELS)]
+    kinds = [list(held.values()) for path in MAPS if isinstance(held := at(state, path), dict)]
+    kinds += [each for group in groups if isinstance(group, dict) for each in group.values() if isinstance(each, list)]
+    kinds += [each for path in (RECENT_EVENTS, EDGES) if isinstance(each := at(state, path), list)]
+    for kind in kinds:
+        same = [each for each in kind if isinstance(each, dict)]
+        known = Counter(key for each in same for key in each)
+        for each in same if len(same) > 1 else ():
+            lacking = [key for key, count in known.items() if count >= len(same) - 1 and key not in each]
+            strange = [key for key in each if known[key] == 1 and key not in lacking]
+            if len(lacking) == len(strange) == 1 and is_near(strange[0], lacking[0]):
+                renamed = {lacking[0] if key == strange[0] else key: value for key, value in each.items()}
+                each.clear()
+                each.update(renamed)
+                yield lacking[0]
 
 
 def _objects(state: State) -> Iterator[tuple[Path, dict[str, Any]]]:

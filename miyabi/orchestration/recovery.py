@@ -115,6 +115,7 @@ def recover(  # noqa: PLR0913, PLR0917 - all that a decision goes by
     if content is not None and _is_well(found, len(content), evidence, rules):
         return Recovery("none", content, found.state)
     own_id = found.session_id or name.rpartition("/")[2].removesuffix(".json").removeprefix("session-")
+    found = _named(found, own_id) if own_id else found
     sources = _Sources(found, log, backups, own_id)
     steps: list[str] = []
     for candidate in _candidates(sources, _severity(found, evidence, rules), steps):
@@ -125,6 +126,16 @@ def recover(  # noqa: PLR0913, PLR0917 - all that a decision goes by
     if content is None:
         return Recovery("none", steps=(*steps, "there is no such file, and nothing that it could be made of"))
     return Recovery("quarantine", archived=found.archived, missing=found.missing or ("all of it",), steps=tuple(steps))
+
+
+def _named(found: Salvaged, own_id: str) -> Salvaged:
+    """What a file holds, with the session's id where the file itself was no JSON and its name is known otherwise."""
+    if found.state is None or not found.flaw or not any(part in found.state for part in PARTS):
+        return found
+    session = found.state.setdefault("session", {})
+    if isinstance(session, dict) and not text(session.get("id")):
+        session["id"] = own_id
+    return found
 
 
 def _is_well(found: Salvaged, size: int, evidence: Evidence, rules: Orchestration) -> bool:
@@ -271,7 +282,8 @@ def _finished(candidate: _Candidate, found: Salvaged, evidence: Evidence, rules:
     if heal(state, evidence, rules, len(content)).changes:
         return "it is not whole after healing it"
     known = {(each.path, each.message) for each in schema_flaws(full.state)}
-    if new := [each for each in schema_flaws(state) if (each.path, each.message) not in known]:
+    flaws = [each for each in schema_flaws(state) if each.path.partition(".")[0] in full.state]
+    if new := [each for each in flaws if (each.path, each.message) not in known]:
         return f"it is not valid: {said(new[0].path)}: {new[0].message}"
     archived = (*found.archived, *full.archived, *healed.archived)
     lost = tuple(_lost(found, state, archived))

@@ -48,7 +48,8 @@ class Salvaged:
     @property
     def session_id(self) -> str:
         """Whose it is; "" when that cannot be read."""
-        return text_of(at(self.state, ("session", "id")))
+        own = text_of(at(self.state, ("session", "id")))
+        return own or (_said_by_all(self.state) if self.state is not None and self.flaw else "")
 
     @property
     def severity(self) -> Severity:
@@ -56,6 +57,12 @@ class Salvaged:
         if self.state is None or not any(part in self.state for part in PARTS):
             return "critical"
         return "major" if self.missing else "minor"
+
+
+def _said_by_all(state: State) -> str:
+    """The session that each agent and each event says it is of; "" when they say none, or several."""
+    said_ids = {text_of(thing.value.get("session_id")) for thing in things(state) if isinstance(thing.value, dict)}
+    return (said_ids - {""}).pop() if len(said_ids - {""}) == 1 else ""
 
 
 def salvage(content: bytes) -> Salvaged:
@@ -138,8 +145,9 @@ def _put_right(state: State) -> Iterator[Archived]:
 
 def _pieces(text: str) -> Iterator[str]:
     """The states in a text: another one may have been appended to the first, whole or not."""
-    start, beginning = 0, text[:_BEGINNING]
-    for _ in range(_STATES if len(beginning) == _BEGINNING else 0):
+    start, beginning = 0, text.lstrip()[:_BEGINNING]
+    is_telling = len(beginning) == _BEGINNING and beginning.startswith("{")
+    for _ in range(_STATES if is_telling else 0):
         following = text.find(beginning, start + 1)
         if following < 0:
             break
