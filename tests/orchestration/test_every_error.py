@@ -145,7 +145,7 @@ HEALED: Mapping[str, Write] = {
     "SESSION_INIT_FAILED": _empty_with_backup,
     "SESSION_ZOMBIE": _zombie,
     "STATE_SIZE_EXCEEDED": _content(_too_large),
-    "STATE_VALIDATION_FAILED": _content(lambda: _without("execution") | {"execution": "none"}),
+    "STATE_VALIDATION_FAILED": _content(lambda: a_session(tasks=[a_task("T1")]) | {"organization": "none"}),
     "STATE_CONSISTENCY_FAILED": _content(
         lambda: a_session(agents=[an_agent("A1", "busy", current_task="GONE")], tasks=[a_task("T1")])
     ),
