@@ -11,7 +11,7 @@ from pathlib import Path
 
 from miyabi.bounded import BOUNDED
 from miyabi.errors import ParseError
-from miyabi.orchestration.state_write_script import BUSY, upload_folder_script, upload_path
+from miyabi.orchestration.state_write_script import BUSY, FAILED, upload_folder_script, upload_path
 from miyabi.orchestration.workspace import SeenFile, SeenWorkspace
 from miyabi.orchestration.workspace_listing import read_workspace
 from miyabi.orchestration.workspace_script import workspace_script
@@ -118,5 +118,7 @@ def _run(script: str, seconds: int) -> _Done:
         )
     except subprocess.TimeoutExpired:
         return _Done(BUSY, "", f"it took more than {seconds} s")
+    except (OSError, ValueError) as error:
+        return _Done(FAILED, "", f"the shell does not start: {getattr(error, 'strerror', None) or error}")
     said = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
     return _Done(done.returncode, done.stdout.decode(errors="replace"), said.rpartition("\n")[2] if said else "")

@@ -73,6 +73,17 @@ def on_host(workspace: str, script: str, said: str) -> str:
 
     + said: what its messages begin with
     """
+    return f"{_SETTING}\n{alone('state', _inside(workspace, script, said))}"
+
+
+def beside_others(workspace: str, script: str, said: str) -> str:
+    """The same for a script that may run while others do."""
+    return f"{_SETTING}\n{_inside(workspace, script, said)}"
+
+
+_SETTING = f"{HOST_ENVIRONMENT}; umask 077; LC_ALL=C; export LC_ALL"
+
+
+def _inside(workspace: str, script: str, said: str) -> str:
     setting = f"work={quoted(HostText(workspace))}; said={quote(said)}"
-    whole = f"{setting}\n{FILE_TOOLS}\n{LATER}\n{DIGESTS}\n{_PLACE}\n{script}"
-    return f"{HOST_ENVIRONMENT}; umask 077; LC_ALL=C; export LC_ALL\n{alone('state', whole)}"
+    return f"{setting}\n{FILE_TOOLS}\n{LATER}\n{DIGESTS}\n{_PLACE}\n{script}"

@@ -27,7 +27,7 @@ from shlex import quote
 
 from miyabi.orchestration.exchange_script import EXCHANGE
 from miyabi.orchestration.lock_script import LOCK
-from miyabi.orchestration.state_place import BUSY, CHANGED, FAILED, NO_FILE, REFUSED, on_file, on_host
+from miyabi.orchestration.state_place import BUSY, CHANGED, FAILED, NO_FILE, REFUSED, beside_others, on_file
 from miyabi.orchestration.workspace import RECOVERY_FOLDER
 
 __all__ = [
@@ -147,7 +147,7 @@ def upload_folder_script(workspace: str) -> str:
     folder = quote(_UPLOADS)
     script = f"""inside {folder}; chmod 700 {folder} || exit {FAILED}
 find {folder} -type f -mtime +1 -exec rm -f {{}} + 2>/dev/null; :"""
-    return on_host(workspace, script, "uploads")
+    return beside_others(workspace, script, "uploads")
 
 
 def upload_path(workspace: str, digest: str, nonce: str) -> str:
