@@ -440,7 +440,8 @@ class _Reader:
             if path == names:
                 return False
             if path[: len(names)] == names:
-                if len(path) > len(names) + 1 or self.stack[-1].value.get("id") != path[-1]:
+                here = self.stack[-1].value
+                if len(path) > len(names) + 1 or not isinstance(here, dict) or here.get("id") != path[-1]:
                     return False
                 self._pop(1 + len(names))
                 return True
