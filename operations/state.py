@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand
 
-from facts.observation import Unknown, forget
-from facts.workspace import WORKSPACE, judged_sessions, known_section
+from facts.observation import forget
+from facts.workspace import WORKSPACE
 from miyabi.host_paths import names_in_words, refuse_path
 from miyabi.orchestration.rules import Orchestration
 from operations.gate import operation, permission
-from operations.quiet import ask_quietly
 from operations.upkeep import failing, findings, note, warn
+from operations.workspace_look import look_at
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -67,11 +67,11 @@ def healed(rules: Orchestration) -> Generator[PyinfraCommand]:
     from miyabi.orchestration.report_words import in_words, sick  # noqa: PLC0415
 
     subject = subject_of(rules)
-    seen = _look(rules)
-    if isinstance(seen, str):
-        yield from failing(host, subject, seen)
+    looked = look_at(host, rules)
+    if isinstance(looked, str):
+        yield from failing(host, subject, looked)
         return
-    reports = judged_sessions(host.name, rules, seen)
+    seen, reports = looked
     damaged = sick(reports)
     _tell(subject, reports, rules)
     if damaged and rules.heal == "repair":
@@ -87,16 +87,6 @@ def healed(rules: Orchestration) -> Generator[PyinfraCommand]:
         yield FunctionCommand(_keep, (rules, due), {})
     elif not damaged or rules.heal == "report":
         host.noop(f"{subject}: nothing is to be repaired")
-
-
-def _look(rules: Orchestration) -> SeenWorkspace | str:
-    """What is there, or why nobody can say."""
-    if (reason := refuse_path(rules.workspace)) is not None:
-        return reason
-    seen = ask_quietly(host, known_section(host, rules))
-    if isinstance(seen, Unknown):
-        return seen.reason
-    return f"{seen.path}: {seen.trouble}" if seen.trouble else seen
 
 
 def _tell(subject: str, reports: Sequence[SessionReport], rules: Orchestration) -> None:
@@ -267,10 +257,11 @@ def settled(
         state.settled(name="Rebuild", rules=Orchestration("~/repos/miyabi"), action="replay")
     """
     subject = subject_of(rules)
-    seen = _look(rules)
-    if isinstance(seen, str):
-        yield from failing(host, subject, seen)
+    looked = look_at(host, rules)
+    if isinstance(looked, str):
+        yield from failing(host, subject, looked)
         return
+    seen, _ = looked
     there = [each.name for each in seen.sessions]
     if unknown := [each for each in sessions if each not in there and action != "restore"]:
         yield from failing(host, subject, f"no such session: {names_in_words(unknown)}")

@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from miyabi.tmux_listing import version_key
 from operations import converge
+from operations.upkeep import findings
 from tests.fleet.machine import Machine
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
@@ -67,6 +68,8 @@ def operate(machine: Machine, operation: Callable[..., Any], **arguments: Any) -
         except PyinfraError:
             run.failed = True
         run.failed = run.failed or bool(state.failed_hosts)
+        [host] = state.inventory
+        run.findings = dict(findings(host))
         disconnect_all(state)
     logger.setLevel(level)
     logger.removeHandler(notes)
