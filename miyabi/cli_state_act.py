@@ -25,9 +25,6 @@ from miyabi.words import age, both_clocks, counted, iso
 
 Action = Literal["restore", "repair", "replay", "reset"]
 
-# What is kept as it is, whole, before it is done.
-_BACKED_UP = frozenset({"restore", "replay", "reset"})
-
 _QUESTIONS = {
     "restore": "Put these backups back",
     "repair": "Repair it",

@@ -113,7 +113,7 @@ def resetting() -> Decide:
             return Decision("none")
         state = _state_of(material.content)
         open_tasks = _open_tasks(state)
-        return Decision("quarantine", None, missing=tuple(f"open: task {_titled(*each)}" for each in open_tasks))
+        return Decision("reset", None, missing=tuple(f"open: task {_titled(*each)}" for each in open_tasks))
 
     return decide
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # The digest of a file that is not there.
 NO_FILE = "none"
 
-# written: it is there now. changed: the file is another one than was decided on. busy: a live process holds its lock.
+# written: it is there now. changed: the file is another one than was decided on. busy: a live process holds its lock,
+# and was waited for.
 # refused: it may not be written. failed: it could not be, as on a full disk.
 WriteOutcome = Literal["written", "changed", "busy", "refused", "failed"]
 

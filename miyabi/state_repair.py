@@ -64,7 +64,7 @@ def settle(  # noqa: PLR0913 - how patient it is has defaults
     + names: of files that are there, or are to be made
     + tell: hears of each as soon as it is settled
     + insist: whether it is decided again when another program wrote over what was written here
-    + tries: how often it is decided again on a file that another program writes, or holds
+    + tries: how often it is decided again on a file that another program writes
     """
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415 - dear
 
@@ -145,7 +145,8 @@ class _Work:
                 if answer.outcome == "written":
                     written.append((name, decision))
                 else:
-                    for_good = answer.outcome in {"refused", "failed"}
+                    # Who writes has waited for a lock that is held already.
+                    for_good = answer.outcome != "changed"
                     self._failed(name, answer.reason, decision, for_good=for_good, code=ERROR_OF[answer.outcome])
         return written
 

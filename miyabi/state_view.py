@@ -136,7 +136,8 @@ _METHODS: Mapping[str, str] = {
     "replay": "rebuilt from the event log",
     "backup": "put back from a backup",
     "critical-data": "begun anew with the critical data that was left",
-    "quarantine": "put aside, whole",
+    "quarantine": "put into the quarantine, whole, for a human to look at",
+    "reset": "put aside, whole",
     "clean": "cleaned up",
 }
 

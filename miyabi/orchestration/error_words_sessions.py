@@ -143,7 +143,7 @@ SESSION_WORDS = (
         ),
         (
             Action("See who holds it, and since when.", "miyabi state analyze {where} --session {session}"),
-            Action("Wait: a repair tries again by itself while the lock is held, for a while."),
+            Action("Wait: a repair waits a few seconds for the lock, and can be tried again at any time."),
             Action("If that program hangs, end it; its lock is then taken over by itself."),
         ),
         "All of it: nothing is written while another program holds the lock.",
