@@ -17,6 +17,11 @@ Link = tuple[str, str]
 _BUDGET = 5_000_000
 
 
+def has_circle(links: Sequence[Link]) -> bool:
+    """Whether things are linked in a circle, in whatever order the links come."""
+    return bool(_tangled(links))
+
+
 def closing(links: Sequence[Link]) -> list[Link]:
     """The links without which no circle is left; each of them is the weakest one of a circle.
 

@@ -175,7 +175,7 @@ def _agents(state: State, how: CleanUp, evidence: Evidence, _rules: Orchestratio
         for place, listed in list(child_lists(agent)):
             out = [each for each in listed if isinstance(each, str) and each in gone]
             if out:
-                with_children(agent, place, [each for each in listed if each not in out])
+                with_children(agent, place, [each for each in listed if not (isinstance(each, str) and each in gone)])
                 path = dotted(AGENTS, name, *place)
                 yield from (Archived("reference", "", path, reason, each) for each in out)
     yield Change(TOO_LARGE, dotted(AGENTS), f"{counted(len(idle), 'agent')} {reason}", "archived")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from miyabi.orchestration.acyclic import Link, closing
+from miyabi.orchestration.acyclic import Link, closing, has_circle
 from miyabi.orchestration.findings import Archived, Change, Evidence, Issue
 from miyabi.orchestration.heal_agents import POOL, holder_of
 from miyabi.orchestration.heal_graph import BLOCKS, LISTS, blocked_by, ends_of, listed_in, named_by, without_blockers
@@ -57,12 +57,10 @@ def links_of(state: State) -> dict[Link, Any]:
 def cycles(state: State, _evidence: Evidence, _rules: Orchestration) -> Step:
     """Circles of dependencies are broken at their weakest links until none is left."""
     links = links_of(state)
-    if not links:
+    if not has_circle(list(links)):
         return
     tasks = objects(state, TASKS)
     broken = closing(sorted(links, key=lambda link: _weakness(link, links[link], tasks)))
-    if not broken:
-        return
     reasons = {link: _circle(*link) for link in broken}
     yield from _unlinked(state, reasons)
     for (_, after), found in reasons.items():

@@ -11,24 +11,9 @@ from miyabi.orchestration.findings import Evidence
 from miyabi.orchestration.session_state import State, structure
 from tests.orchestration.states import HOUR, NOW, a_lock, a_message, a_session, a_task, ago, an_agent, an_edge, an_event
 
-# Few names, so that what one part says is often about another.
-NAMES = (
-    "T1",
-    "T2",
-    "T3",
-    "T4",
-    "A1",
-    "A2",
-    "A3",
-    "P1",
-    "system",
-    "orchestrator",
-    "",
-    "a.b",
-    "x y",
-    "\ud800",
-    "no\nline",
-)
+# Few names, and some of them often, so that what one part says is often about another.
+_OFTEN = ("T1", "T2", "T3", "A1", "A2")
+NAMES = (*_OFTEN * 4, "T4", "A3", "P1", "system", "orchestrator", "", "a.b", "x y", "\ud800", "no\nline")
 
 _STATUSES = (
     *("pending", "assigned", "in_progress", "review", "completed", "blocked", "cancelled"),

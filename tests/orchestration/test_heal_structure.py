@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from miyabi.orchestration.healing import heal, issues_of
 from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.session_state import AGENTS, DEAD_LETTERS, NODES, PARTS, QUEUES, TASKS, State, at, structure
 from miyabi.orchestration.values import moment, said, written_like
-from tests.orchestration.states import NOW, a_message, a_session, a_task, an_agent, an_event
+from tests.orchestration.states import NOW, a_full_session, a_message, a_session, a_task, an_agent, an_event
 
 RULES = Orchestration("~/project")
 
@@ -33,6 +34,14 @@ def test_missing_parts_are_added_and_unknown_ones_stay() -> None:
         ("SESSION_CORRUPTED", "observability"),
     ]
     assert "observability" not in state
+
+
+def test_a_hundred_valid_states_of_100_kb_take_little() -> None:
+    state = a_full_session(130, 8, 25, 60)
+    began = time.process_time()
+    for _ in range(100):
+        assert _healed(state).state is state
+    assert time.process_time() - began < 1
 
 
 def test_dead_letters_are_not_missed() -> None:
