@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from miyabi.orchestration.known_places import MAPS, PLACES, SECTIONS, Path, fields, is_section, item_fields
+from miyabi.orchestration.known_places import MAPS, PLACES, SECTIONS, Path, fields, is_near, is_section, item_fields
 from miyabi.orchestration.loose_text import (
     is_item,
     is_key,
@@ -20,7 +20,7 @@ from miyabi.orchestration.loose_text import (
     skip_blank,
 )
 from miyabi.orchestration.session_json import DEEPEST
-from miyabi.orchestration.session_state import State, at as found_at
+from miyabi.orchestration.session_state import CHANNELS, QUEUES, State, at as found_at
 
 _NEW = {"{": dict, "[": list}
 
@@ -185,7 +185,25 @@ class _Reader:
                 self.nameless.append((self._last_path(), value))
                 self._push(value)
                 return
+        if self._is_doubled(frame, char):
+            return
         self._push(value, self._put(value))
+
+    def _is_doubled(self, frame: _Frame, char: str) -> bool:
+        """Whether what begins here has begun before; then it goes on."""
+        path = self._path
+        if not frame.is_object:
+            is_doubled = char == "[" and not frame.value and (path in PLACES or path[:-1] in {QUEUES, CHANNELS})
+            self.damages += is_doubled
+            return is_doubled
+        key = frame.key or ""
+        if key not in frame.value or (*path, key) not in PLACES or not isinstance(frame.value[key], _NEW[char]):
+            return False
+        self.damages += 1
+        frame.key = None
+        frame.value[key] = frame.value.pop(key)
+        self._reopen()
+        return True
 
     def _find_list(self, value: Any) -> bool:
         """Go to the list of which an object without a key must be an item; whether there is one."""
@@ -239,6 +257,8 @@ class _Reader:
             and self._opens()
         ):
             return
+        if self._is_comma(frame):
+            return
         if frame.is_object != (char == "}"):
             self.damages += 1
             if not self._close_other(char, frame):
@@ -249,6 +269,17 @@ class _Reader:
             frame.key = None
             return
         self._pop(len(self.stack) - 1)
+
+    def _is_comma(self, frame: _Frame) -> bool:
+        """Whether what closes stands instead of a comma: what follows goes on with the same thing."""
+        at = skip_blank(self.text, self.at)
+        if self.text[at : at + 1] != '"' or not frame.is_object:
+            return False
+        token = read_quoted(self.text, at, as_key=True)
+        known = fields(self._path[:-1]) if self._path[:-1] in MAPS else item_fields()
+        is_field = is_key(self.text, token.end) and token.value in known and token.value not in frame.value
+        self.damages += is_field and bool(known.intersection(frame.value))
+        return is_field and bool(known.intersection(frame.value))
 
     def _opens(self) -> bool:
         """Whether what closes stands instead of what opens, because a key or a text follows."""
@@ -374,7 +405,10 @@ class _Reader:
         """A key was read: go to what it is a key of, when a bracket before it is gone, or was one too many."""
         depth = len(self.stack)
         kind = next_chars(self.text, skip_blank(self.text, self.at) + 1)
-        if not (self._to_section(key, kind) or self._to_sibling(key, kind) or self._to_owner(key)):
+        if self._to_section(key, kind):
+            self.damages += len(self.stack) != depth
+            return
+        if not (self._to_sibling(key, kind) or self._to_owner(key)):
             frame = self.stack[-1]
             if not frame.is_object:
                 self.damages += 1
@@ -385,7 +419,7 @@ class _Reader:
     def _from_list(self, key: str, kind: str) -> None:
         """A key in a list: a bracket is gone, or the brace of an item."""
         frame, above = self.stack[-1], self.stack[-2]
-        if not frame.value and above.is_object:
+        if not frame.value and above.is_object and above.value.get(frame.name) is frame.value:
             frame.value = above.value[frame.name] = {}  # another bracket stands where a brace should
             return
         is_field = key in item_fields() or any(key in each for each in frame.value[-1:] if isinstance(each, dict))
@@ -399,11 +433,16 @@ class _Reader:
     def _to_section(self, key: str, kind: str) -> bool:
         """Go to where a part of the state belongs that begins here, when that is not here."""
         goal, path = SECTIONS.get(key), self._path
+        if goal is None and path not in PLACES and kind in _NEW:
+            meant = [name for name in _UNLIKE_FIELDS if key.endswith(name) or is_near(key, name)]
+            return len(meant) == 1 and self._to_section(meant[0], kind)
         if goal is None or kind not in _NEW or not is_section(goal, _NEW[kind]()) or (*path, key) == goal:
             return False
         if path not in PLACES and not self._may_jump(key, path):
             return False
-        if not self._may_be_made(goal):
+        if not self._may_be_made(goal) and not (
+            self._is_damaged() and is_section(goal, found_at(self.values[-1], goal))
+        ):
             return False
         shared = 0
         while shared < min(len(path), len(goal) - 1) and path[shared] == goal[shared]:
@@ -412,13 +451,18 @@ class _Reader:
         for name in goal[shared:-1]:
             held = self.stack[-1].value.setdefault(name, {})
             self.stack.append(_Frame(held, name, self.damages))
+        self.stack[-1].key = key
         return True
 
     def _may_jump(self, key: str, path: Path) -> bool:
         """Whether a part of the state may begin in a thing: where the thing is damaged, and has no such field."""
-        if self.stack[-1].damages == self.damages or key not in _UNLIKE_FIELDS:
+        if key not in _UNLIKE_FIELDS:
             return not self.stack[-1].is_object
-        return path[:-1] in PLACES or path[:-2] in PLACES
+        return any(path[:-depth] in PLACES for depth in (1, 2, 3)) and self._is_damaged()
+
+    def _is_damaged(self) -> bool:
+        """Whether there was a damage since what is read now began."""
+        return self.stack[-1].damages != self.damages
 
     def _may_be_made(self, goal: Path) -> bool:
         """Whether a part is missing, and what it stands in is an object, or is missing, too."""

@@ -19,6 +19,7 @@ _AFTER = re.compile(r"\s*+(?:[,:}\]]|\Z)")
 _AFTER_KEY = re.compile(r"\s*+:")
 # The end of a text that has swallowed what stood behind it, because its own quote is gone.
 _SWALLOWED = re.compile(r"[\s,:{}\[\]]*[,:{}\[\]][\s,:{}\[\]]*\Z")
+_INSTEAD_OF_QUOTE = re.compile(r"[\[{]\s*+,")
 _ANOTHER = re.compile(r'\s*+["{\[]')
 # One character where another one should be, before the next text.
 _STRAY = re.compile(r'\s*+[^\s"{}\[\]]\s*+["{\[,}\]]')
@@ -84,7 +85,7 @@ def read_quoted(text: str, at: int, *, as_key: bool) -> Token:
     swallowed = _SWALLOWED.search(raw[-_FAR:])
     if swallowed and (not found[2] or not _STRAY.match(text, end)):
         own = raw[: len(raw) - len(swallowed[0])]
-        behind = max(swallowed[0].find(":"), 0) if as_key else 0
+        behind = max(swallowed[0].find(":"), 0) if as_key else bool(_INSTEAD_OF_QUOTE.match(swallowed[0]))
         return Token(unescaped(own), at + 1 + len(own) + behind, is_damaged=True)
     is_whole = not found[2] or as_key or _ANOTHER.match(text, end) or _STRAY.match(text, end)
     rest = None if is_whole else _REST_OF_TEXT.match(text, end)

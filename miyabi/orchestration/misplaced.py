@@ -23,7 +23,18 @@ from miyabi.orchestration.known_places import (
     is_section,
     looks_like,
 )
-from miyabi.orchestration.session_state import AGENTS, CHANNELS, EDGES, NODES, QUEUES, RECENT_EVENTS, TASKS, State, at
+from miyabi.orchestration.session_state import (
+    AGENTS,
+    CHANNELS,
+    EDGES,
+    LOCKS,
+    NODES,
+    QUEUES,
+    RECENT_EVENTS,
+    TASKS,
+    State,
+    at,
+)
 
 _FIELDS = fields(TASKS) | fields(AGENTS)
 
@@ -124,13 +135,23 @@ def _move_things(state: State) -> Iterator[str]:
         for key, value in list(holder.items()):
             if not isinstance(value, dict) or (path in PLACES and (*path, key) in PLACES):
                 continue
-            goal = _goal(key, value, near(key), state)
+            goal = _own_place(path, holder, value) or _goal(key, value, near(key), state)
             if goal is None or goal == path or (goal == AGENTS and path == POOL):
                 continue
             there = _holder(state, goal)
             if there is not None and there is not value and _join(there, key, value):
                 del holder[key]
                 yield f"{'.'.join(goal)}.{key}"
+
+
+def _own_place(path: Path, holder: dict[str, Any], value: object) -> Path | None:
+    """Where a thing belongs that stands beside the object that holds its kind, or that is of no other kind."""
+    like = looks_like(value)
+    if like == LOCKS:
+        return LOCKS
+    if like is None or path != like[:-1]:
+        return None
+    return POOL if like == AGENTS and "active" in holder and "pool" not in holder else like
 
 
 def _goal(key: str, value: dict[str, Any], near: Path | None, state: State) -> Path | None:

@@ -12,12 +12,12 @@ from typing import Literal
 
 from miyabi.orchestration.event import is_session
 from miyabi.orchestration.event_log import EventLog
-from miyabi.orchestration.findings import Archived, Change, Evidence
+from miyabi.orchestration.findings import Archived, Change, Evidence, Healed
 from miyabi.orchestration.healing import heal, issues_of
 from miyabi.orchestration.merging import merged, things
 from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.salvage import Salvaged, salvage
-from miyabi.orchestration.session_json import read_state, state_text
+from miyabi.orchestration.session_json import Style, read_state, state_text
 from miyabi.orchestration.session_state import PARTS, State, at, ids
 from miyabi.orchestration.values import is_same, said, text
 from miyabi.words import counted
@@ -28,6 +28,9 @@ Method = Literal["none", "repair", "replay", "backup", "critical-data", "quarant
 
 # Names that are told one by one.
 _TOLD = 12
+
+# How often a state is healed at most until nothing is left to heal.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,24 +277,35 @@ def _finished(candidate: _Candidate, found: Salvaged, evidence: Evidence, rules:
         joined = merged(candidate.state, found.state, "the broken file", is_newer=candidate.is_older)
         changes, archived = (*candidate.changes, *joined.changes), (*candidate.archived, *joined.archived)
         full = replace(candidate, state=joined.state, changes=changes, archived=archived)
-    healed = heal(full.state, evidence, rules, len(state_text(full.state, found.style)))
-    state = healed.state
-    content = state_text(state, found.style)
+    healed = _healed(full.state, found.style, evidence, rules)
+    if healed is None:
+        return "it is not whole after healing it"
+    state, content = healed.state, state_text(healed.state, found.style)
     if not is_same(read_state(content).state, state):
         return "what would be written does not read as the same state"
-    if heal(state, evidence, rules, len(content)).changes:
-        return "it is not whole after healing it"
     known = {(each.path, each.message) for each in schema_flaws(full.state)}
-    flaws = [each for each in schema_flaws(state) if each.path.partition(".")[0] in full.state]
-    if new := [each for each in flaws if (each.path, each.message) not in known]:
+    new = [each for each in schema_flaws(state) if (each.path, each.message) not in known]
+    if new and candidate.state is not found.state:
         return f"it is not valid: {said(new[0].path)}: {new[0].message}"
     archived = (*found.archived, *full.archived, *healed.archived)
     lost = tuple(_lost(found, state, archived))
     told = (f"{each.kind} {said(each.id)}, which the archive has" for each in lost[:_TOLD])
     return Recovery(
         *(candidate.method, content, state, (*full.changes, *healed.changes)),
-        *((*archived, *lost), (*full.missing, *told)),
+        *((*archived, *lost), (*full.missing, *told, *(each.message for each in new[:_TOLD]))),
     )
+
+
+def _healed(state: State, style: Style, evidence: Evidence, rules: Orchestration) -> Healed | None:
+    """A state healed until nothing is left to heal; None when that has no end."""
+    healed = Healed(state)
+    for _ in range(_ROUNDS):
+        again = heal(healed.state, evidence, rules, len(state_text(healed.state, style)))
+        if not again.changes:
+            return healed
+        changes, archived = healed.changes + again.changes, healed.archived + again.archived
+        healed = replace(again, changes=changes, archived=archived)
+    return None
 
 
 def _lost(found: Salvaged, state: State, archived: Sequence[Archived]) -> Iterator[Archived]:

@@ -159,11 +159,11 @@ def main() -> None:
     for seed in range(asked.seed * 1_000_000, asked.seed * 1_000_000 + asked.states):
         each = outcome(seed, asked.most)
         outcomes.append(each)
-        if each.crash or each.lost or (each.is_repairable and (each.not_in_state or each.method not in REPAIRED)):
-            if asked.show > 0:
-                asked.show -= 1
-                told = each.crash or f"{each.method} {sorted(each.not_in_state)[:5]} of {len(each.not_in_state)}"
-                sys.stdout.write(f"{seed} {', '.join(each.kinds)}: {told}\n")
+        is_failed = each.is_repairable and (each.not_in_state or each.method not in REPAIRED)
+        if asked.show > 0 and (each.crash or each.lost or is_failed):
+            asked.show -= 1
+            told = each.crash or f"{each.method} {sorted(each.not_in_state)[:5]} of {len(each.not_in_state)}"
+            sys.stdout.write(f"{seed} {', '.join(each.kinds)}: {told}\n")
     sys.stdout.write(tabled(outcomes) + "\n")
 
 
