@@ -132,7 +132,14 @@ def _settle(state: State, host: Host, rules: Orchestration, action: Action, name
     from operations.host_workspace import HostWorkspace  # noqa: PLC0415 - as above
 
     del state
-    settled = settle(HostWorkspace(host, rules), names, _decide(action, rules, backup), tries=_TRIES)
+    there, decide, children = HostWorkspace(host, rules), _decide(action, rules, backup), dict[str, int]()
+    if rules.end_children and action == "repair":
+        from operations.children import end_children, noting_children  # noqa: PLC0415 - few specs want it
+
+        settled = settle(there, names, noting_children(decide, children), tries=_TRIES)
+        end_children(host, there, subject_of(rules), children)
+    else:
+        settled = settle(there, names, decide, tries=_TRIES)
     # What is valid now is what the next damage may have to go back to.
     valid = [(each.name, digest_of(each.decision.content)) for each in settled if each.outcome == "done"]
     if failed := _kept(host, rules, valid):

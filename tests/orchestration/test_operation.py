@@ -122,6 +122,20 @@ def test_a_dead_agent_loses_its_task_and_a_living_one_does_not(
     assert not heal(workspace, machine).commands
 
 
+@pytest.mark.parametrize("end", [False, True])
+def test_the_living_child_of_a_dead_agent_is_ended_only_where_the_spec_says_so(
+    workspace: Path, machine: Machine, living: subprocess.Popen[bytes], *, end: bool
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    agents = [an_agent("A1", pid=gone.pid, children=["A2"]), an_agent("A2", pid=living.pid)]
+    path = write(workspace, a_session(agents=agents))
+    os.utime(path, (path.stat().st_mtime + 60,) * 2)
+    assert not heal(workspace, machine, end_children=end).failed
+    assert set(read(workspace)["execution"]["agents"]["active"]) == {"A2"}
+    assert (living.poll() is not None) == end
+
+
 def test_a_lock_of_a_living_program_is_respected(
     workspace: Path, machine: Machine, living: subprocess.Popen[bytes]
 ) -> None:
