@@ -57,6 +57,16 @@ def test_what_three_retries_did_not_help_waits_for_a_human() -> None:
     assert healed.changes[0].did == "blocked after 3 retries: a human must look at it"
 
 
+def test_what_nobody_would_have_expected_of_a_task_is_archived_before_it_is_replaced() -> None:
+    task = a_task("T1", "strange", assignee="A1", retry_count="many")
+    healed = _healed(a_session(tasks=[task], agents=[an_agent("A1")]), dead=("A1",))
+    assert (_task(healed, "T1")["status"], _task(healed, "T1")["retry_count"]) == ("pending", 1)
+    assert {each.path: each.value for each in healed.archived if each.kind == "malformed"} == {
+        "execution.tasks.T1.status": "strange",
+        "execution.tasks.T1.retry_count": "many",
+    }
+
+
 def test_whose_process_runs_is_not_dead_whatever_its_state_says() -> None:
     state = a_session(agents=[an_agent("A1", "failed")])
     healed = _healed(state, alive=("A1",))
@@ -185,6 +195,12 @@ def test_a_task_that_is_not_there_and_children_that_are_not_there_are_not_named_
     assert (agent["current_task"], agent["context"]["child_agents"]) == (None, ["A2"])
     assert [each.value for each in healed.archived] == ["T9", "A9"]
     assert state["execution"]["agents"]["active"]["A1"]["context"]["child_agents"] == ["A2", "A9"]
+
+
+def test_children_that_are_no_names_stay() -> None:
+    healed = _healed(a_session(agents=[an_agent("A1", children=["", {"id": "A9"}, ["A8"], 7])]))
+    assert at(healed.state, (*AGENTS, "A1", "context", "child_agents")) == [{"id": "A9"}, ["A8"], 7]
+    assert [each.value for each in healed.archived] == [""]
 
 
 def test_a_task_that_is_assigned_to_nobody_is_pending() -> None:
