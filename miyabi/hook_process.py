@@ -76,26 +76,23 @@ WATCH = rf"""watch() {{
   echo "$left" >"$work/left"; exit 8
 }}"""
 
-# collect: reads all that is written into the pipe, keeps both ends of it and the number of its bytes. Descriptor 9 is
-# the pipe's end to read from, 8 the one to write to: 7 is opened first, since opening one waits for the other.
-COLLECT = rf"""exec 7<>"$work/pipe" 9<"$work/pipe" 8>"$work/pipe" 7<&-
-wc -c <"$work/count" >"$work/bytes" 2>/dev/null 4<&- 8>&- 9<&- & counting=$!
-{{ head -c {HEAD} >"$work/first"; cat >/dev/null; }} <"$work/first.in" 2>/dev/null 4<&- 8>&- 9<&- & heading=$!
-tail -c {TAIL} <"$work/last.in" >"$work/last" 2>/dev/null 4<&- 8>&- 9<&- & tailing=$!
-tee "$work/count" "$work/first.in" <&9 >"$work/last.in" 2>/dev/null 4<&- 8>&- 9<&- & collecting=$!
+# collected: waits for what was written into the pipe: both ends of it, and the number of its bytes. What goes on to
+# print when the hook has ended would end by it if nobody read it: that is `cat` from then on, until nothing writes any
+# more. The script itself opens no end of the pipe: some shells keep copies of what they close.
+COLLECT = rf"""apart() {{ exec </dev/null >/dev/null 2>/dev/null 4<&-; }}
+( apart; exec wc -c <"$work/count" >"$work/bytes" ) & counting=$!
+( apart; exec <"$work/first.in" >"$work/first"; head -c {HEAD}; exec cat >/dev/null ) & heading=$!
+( apart; exec tail -c {TAIL} <"$work/last.in" >"$work/last" ) & tailing=$!
+( apart; teeing=; trap 'kill "$teeing"' TERM; exec 9<"$work/pipe"
+  tee "$work/count" "$work/first.in" <&9 >"$work/last.in" & teeing=$!
+  wait "$teeing"; wait "$teeing"; exec cat <&9 ) & collecting=$!
 collected() {{
-  exec 8>&-
   rounds=0
   while [ ! -s "$work/bytes" ] && [ "$rounds" -lt {_PATIENCE * 20} ]; do
     rounds=$((rounds + 1)); sleep 0.05 2>/dev/null || sleep 1
   done
-  if [ ! -s "$work/bytes" ]; then
-    # Something goes on printing: whoever reads it must not end before it, or it would.
-    cat <&9 >/dev/null 2>&1 4<&- &
-    kill "$collecting"
-  fi
-  exec 9<&-
-  wait "$counting" "$heading" "$tailing" "$collecting"
+  [ -s "$work/bytes" ] || kill "$collecting"
+  wait "$counting" "$heading" "$tailing"
   bytes=$(tr -cd 0-9 <"$work/bytes")
 }}"""
 
@@ -117,17 +114,16 @@ elif command -v python3 >/dev/null 2>&1; then
   set -- python3 -IS -c 'import os, signal, sys
 os.setsid(); signal.signal(signal.SIGPIPE, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
 else controlled=yes; fi
-watch </dev/null >/dev/null 2>&1 4<&- 8>&- 9<&- & watching=$!
+( apart; watch ) & watching=$!
 began=$(moment)
 [ -z "$controlled" ] || set -m 2>/dev/null
-{{ "$@" <&4 >&8 2>&8 4<&- 8>&- 9<&- 5<<END
+{{ "$@" <&4 >"$work/pipe" 2>&1 4<&- 5<<END
 $settings
 END
 }} 2>/dev/null
 code=$?
 [ -z "$controlled" ] || set +m 2>/dev/null
 seconds=$(($(moment) - began))
-exec 4<&-
 kill "$watching" 2>/dev/null; wait "$watching" 2>/dev/null
 case $? in (7) outcome=timeout;; (8) outcome=timeout; left=$(cat "$work/left" 2>/dev/null);; esac
 collected

@@ -13,9 +13,13 @@ from miyabi.orchestration.rules import CleanUp, Orchestration
 from miyabi.orchestration.session_state import ENDED, TASKS, State, at, ids, objects
 from miyabi.orchestration.workspace import SeenLock
 from miyabi.state_material import Decide, Decision, Material, decision_of
+from miyabi.words import counted
 
 if TYPE_CHECKING:
+    from miyabi.orchestration.event_log import EventLog
     from miyabi.orchestration.recovery import Backup
+
+_LOG = "EVENT_LOG_DAMAGED"
 
 # Names that are told one by one.
 _TOLD = 12
@@ -58,6 +62,7 @@ def replaying(rules: Orchestration) -> Decide:
             return Decision("none", steps=(f"the event log says nothing of the session {own_id}",))
         changes, state = _healed(made.state, material.evidence, rules)
         content = state_text(state, style_of(material.content or b""))
+        changes = (*_log_damage(material.log), *changes)
         return Decision("replay", content, changes, (), (*made.missing, *_lacking(before, state)))
 
     return decide
@@ -156,6 +161,15 @@ def _valid(backup: Backup) -> State | None:
 
     state = read_state(backup.content).state
     return state if state is not None and all(isinstance(state.get(part), dict) for part in PARTS) else None
+
+
+def _log_damage(log: EventLog) -> Iterator[Change]:
+    """What of an event log cannot be replayed."""
+    if log.broken:
+        first = f", the first at {log.flaws[0].text}" if log.flaws else ""
+        yield Change(_LOG, "", f"{counted(log.broken, 'line')} of the event log cannot be read{first}", "left out")
+    for gap in log.gaps[:_TOLD]:
+        yield Change(_LOG, "", f"the event log lacks {gap.text}", "what it said is not known")
 
 
 def _healed(state: State, evidence: Evidence, rules: Orchestration) -> tuple[tuple[Change, ...], State]:

@@ -58,6 +58,7 @@ CHECK_OF: Mapping[str, CheckName] = {
     "CIRCULAR_DEPENDENCY": "dependency resolution",
     "DEPENDENCY_DEADLOCK": "dependency resolution",
     "TASK_ORPHANED": "dependency resolution",
+    "EVENT_LOG_DAMAGED": "event processing",
 }
 
 _RANK: Mapping[CheckStatus, int] = {"pass": 0, "unknown": 1, "warn": 2, "fail": 3}

@@ -17,7 +17,7 @@ from miyabi.orchestration.rules import Orchestration, StateLimits
 from miyabi.orchestration.session_json import read_state
 from miyabi.orchestration.session_state import ids
 from miyabi.orchestration.workspace import EVENTS_FOLDER, RECOVERY_FOLDER, STATE_FOLDER
-from miyabi.state_decisions import repairing
+from miyabi.state_decisions import repairing, replaying
 from miyabi.state_repair import look_and_decide, settle
 from tests.orchestration import states
 from tests.orchestration.states import a_lock, a_message, a_session, a_task, an_agent, as_content
@@ -214,6 +214,21 @@ def test_it_is_told_and_left(code: str, ground: Ground) -> None:
     assert settled.outcome == "nothing", settled
     assert ground.file.read_bytes() == before
     assert code in ground.codes()
+
+
+def test_a_damaged_log_is_told_by_a_replay(ground: Ground) -> None:
+    made = a_session(tasks=[a_task("T1")], session_id="1")
+    events = [
+        states.an_event("E1", "session_created", session_id="1", sequence=1, data={"state": made}),
+        states.an_event("E4", "task_created", session_id="1", sequence=4, data={"task_id": "T2", "task": a_task("T2")}),
+    ]
+    lines = [json.dumps(events[0]), '{"id": "E2", "torn', json.dumps(events[1])]
+    (ground.path / EVENTS_FOLDER / "events.jsonl").write_text("\n".join(lines))
+    [settled] = look_and_decide(ground.state, [NAME], replaying(ground.state.rules))
+    told = [change.found for change in settled.decision.changes if change.code == "EVENT_LOG_DAMAGED"]
+    assert len(told) == 2
+    assert "events.jsonl:2" in told[0]
+    assert "events 2 to 3" in told[1]
 
 
 def ids_of(content: bytes) -> set[tuple[str, str]]:
