@@ -139,9 +139,11 @@ def _settle(state: State, host: Host, rules: Orchestration, action: Action, name
         settled = settle(there, names, noting_children(decide, children), tries=_TRIES)
         end_children(host, there, subject_of(rules), children)
     else:
-        settled = settle(there, names, decide, tries=_TRIES)
+        # A program that goes on with what was put back, or begins anew at once, is what was wanted.
+        settled = settle(there, names, decide, insist=action in {"repair", "clean"}, tries=_TRIES)
     # What is valid now is what the next damage may have to go back to.
-    valid = [(each.name, digest_of(each.decision.content)) for each in settled if each.outcome == "done"]
+    made = [each for each in settled if each.outcome == "done" and each.decision.content is not None]
+    valid = [(each.name, digest_of(each.decision.content)) for each in made]
     if failed := _kept(host, rules, valid):
         host.log_styled(f"{subject_of(rules)}: not kept: {failed}", fg="yellow", log_func=logger.warning)
     return _note(host, rules, settled)
@@ -270,6 +272,11 @@ def settled(
         return
     seen, _ = looked
     there = [each.name for each in seen.sessions]
+    if action in {"restore", "replay"}:
+        from miyabi.state_material import backup_of  # noqa: PLC0415 - as above
+
+        # What is gone is what they are for.
+        there += sorted({name for each in seen.backups if (name := backup_of(each.name))} - set(there))
     if unknown := [each for each in sessions if each not in there and action != "restore"]:
         yield from failing(host, subject, f"no such session: {names_in_words(unknown)}")
         return
