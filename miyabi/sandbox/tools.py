@@ -27,7 +27,9 @@ EVERYWHERE_IMITATED = {name: f"any/{name}" for name in ("gh", "log-writer", "ssh
 AGENTS = ("claude", "codex")
 
 _PIXEL = ("df", "getprop", "ifconfig", "ip", "service-daemon", "uname", "uptime")
-_MACBOOK = ("df", "ifconfig", "launchctl", "memory_pressure", "route", "sw_vers", "sysctl", "systemsetup", "uname")
+_MACBOOK = (
+    *("df", "ifconfig", "launchctl", "memory_pressure", "route", "stat", "sw_vers", "sysctl", "systemsetup", "uname"),
+)
 _TERMUX_API = ("battery-status", "job-scheduler", "notification", "notification-remove", "wake-lock", "wake-unlock")
 
 IMITATED = {
@@ -48,5 +50,5 @@ IMITATIONS = {
     "pixel": "Termux's folders, df, uptime, uname, getprop, ip, ifconfig, sv-enable, service-daemon and Termux:API",
     "mugen": "nothing but ps",
     "cloud": "ps, and all that is EC2: the API, the hardware, the agent of Systems Manager",
-    "macbook": "launchd with launchctl, df, uptime, uname, sw_vers, sysctl, vm_stat, memory_pressure, ifconfig, route",
+    "macbook": "launchd, launchctl, df, stat, uptime, uname, sw_vers, sysctl, vm_stat, memory_pressure, ifconfig, route",
 }
