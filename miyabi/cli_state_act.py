@@ -177,7 +177,7 @@ def finish(order: Order, place: Place, settled: Sequence[Settled], kept: str) ->
 
     + kept: the name of the backup that was made first; "" when none was
     """
-    after = look(place if order.action != "reset" else Place(place.workspace, place.host), is_json=order.is_json)
+    after = look(place, is_json=order.is_json, gone_too=True)
     code = 1 if 1 in (first := {settled_code(settled, is_plan=False), code_of(after)}) else max(first)
     if order.action == "reset":
         # What was put aside is what was asked for, and its open tasks were named.

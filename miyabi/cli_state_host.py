@@ -67,7 +67,7 @@ def change_host(place: Place, order: Order) -> int:
     from miyabi.cli_state_act import allowed  # noqa: PLC0415 - it imports this module
     from miyabi.cli_state_look import code_of, look, looked_json, tell  # noqa: PLC0415
 
-    before = look(place, is_json=order.is_json)
+    before = look(place, is_json=order.is_json, gone_too=order.action in {"restore", "replay"})
     if not order.is_json:
         for each in before:
             tell(each, is_guided=False)
@@ -78,7 +78,7 @@ def change_host(place: Place, order: Order) -> int:
     data = _data(place, order.action, backup=order.backup)
     with working(f"{order.action} on {place.words}", is_json=order.is_json):
         run_deploy(Target(place.host, is_known=True), _DEPLOY, data, quiet=order.is_json)
-    after = look(place, is_json=order.is_json)
+    after = look(place, is_json=order.is_json, gone_too=True)
     code = code_of(after)
     if order.is_json:
         told = {"at": iso(clock()), "action": order.action, "dry": False, "host": place.host, "exit_code": code}

@@ -63,10 +63,13 @@ def _explain(looked: Looked, *, is_long: bool) -> None:
         tell_lines(list(error_lines(words_of(code), looked.places, width_of_output())))
 
 
-def look(place: Place, *, is_json: bool) -> tuple[Looked, ...]:
-    """How a workspace's sessions are."""
+def look(place: Place, *, is_json: bool, gone_too: bool = False) -> tuple[Looked, ...]:
+    """How a workspace's sessions are.
+
+    + gone_too: whether a session that was named need not be there
+    """
     with working(f"looking at {place.words}", is_json=is_json) as progress:
-        return place.looked(progress)
+        return place.looked(progress, gone_too=gone_too)
 
 
 def code_of(looked: Sequence[Looked]) -> int:

@@ -35,8 +35,11 @@ class Place:
         """What it is called in a sentence."""
         return shown(f"{self.host}: {self.workspace or 'its workspaces'}" if self.host else self.workspace)
 
-    def looked(self, progress: Progress) -> tuple[Looked, ...]:
-        """How its sessions are. Raises ``StateError`` when a session that was named is not there."""
+    def looked(self, progress: Progress, *, gone_too: bool = False) -> tuple[Looked, ...]:
+        """How its sessions are. Raises ``StateError`` when a session that was named is not there.
+
+        + gone_too: whether that is no reason: what is gone may be put back
+        """
         if self.host:
             from miyabi.cli_state_host import look_at_host  # noqa: PLC0415 - only for a host
 
@@ -45,7 +48,7 @@ class Place:
             from miyabi.cli_state_local import look_here  # noqa: PLC0415
 
             looked = (look_here(self.workspace, progress),)
-        if not any(each.trouble for each in looked):
+        if not gone_too and not any(each.trouble for each in looked):
             require_sessions(self.sessions, [report["name"] for each in looked for report in each.reports])
         return tuple(each.only(self.sessions) for each in looked)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from miyabi.local_state import LocalState
+from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.workspace import EVENTS_FOLDER, RECOVERY_FOLDER, STATE_FOLDER
 from tests.cli.acting import EMPTY, Clone
 from tests.fleet.control import Fleet
@@ -71,12 +73,18 @@ def test_a_plan_for_a_host_changes_nothing(clone: Clone, mugen: Path) -> None:
     assert (flawed.code, flawed.stdout.count("TASK_ASSIGNMENT_FAILED")) == (2, 1)
 
 
-def test_a_host_s_state_is_kept_put_aside_and_put_back(clone: Clone, mugen: Path) -> None:
+def test_a_host_s_state_is_kept(clone: Clone, mugen: Path) -> None:
+    kept = clone.told("state", "backup", "--host", "mugen", "--name", "mine")
+    assert kept["backup"] == "backup-mine"
+    copy = mugen / RECOVERY_FOLDER / "backup-mine" / "state" / NAME
+    assert copy.read_bytes() == (mugen / STATE_FOLDER / NAME).read_bytes()
+
+
+def test_a_host_s_state_is_put_aside_and_put_back(clone: Clone, mugen: Path) -> None:
     file = mugen / STATE_FOLDER / NAME
     well = as_content(a_session(tasks=[a_task("T1")], session_id="1"))
     file.write_bytes(well)
-    kept = clone.told("state", "backup", "--host", "mugen", "--name", "mine")
-    assert kept["backup"] == "backup-mine"
+    LocalState(str(mugen), Orchestration(str(mugen))).back_up("mine")
     reset = clone.miyabi("state", "reset", "--host", "mugen", "--yes")
     assert reset.code == 0, reset.output
     assert not file.exists()

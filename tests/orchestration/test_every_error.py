@@ -114,13 +114,13 @@ def _many_messages() -> dict[str, Any]:
 
 
 def _undelivered() -> dict[str, Any]:
-    tried = {"status": "failed", "attempts": 3, "last_attempt_at": states.ago(HOUR)}
+    tried: dict[str, Any] = {"status": "failed", "attempts": 3, "last_attempt_at": states.ago(HOUR)}
     sent = a_message("M1", to="A1", sender="A2", **tried)
     return a_session(agents=[an_agent("A1"), an_agent("A2")], queues={"A1": [sent]})
 
 
 def _missed() -> dict[str, Any]:
-    told = {"recipients": ["A1", "A2"], "delivered_to": ["A1"], "status": "partial", "attempts": 1}
+    told: dict[str, Any] = {"recipients": ["A1", "A2"], "delivered_to": ["A1"], "status": "partial", "attempts": 1}
     sent = a_message("B1", to="*", sender="A1", last_attempt_at=states.ago(HOUR), **told)
     return a_session(agents=[an_agent("A1"), an_agent("A2")], channels={"broadcast": [sent]})
 

@@ -19,9 +19,8 @@ OLD = FoundBackup("session-1.json/20260101T000000Z", NOW - 3 * DAY)
 
 def found(**more: Any) -> Found:
     """A workspace of three sessions, one of which is damaged."""
-    return Found(
-        **{"workspace": "/w", "now": NOW, "sessions": 3, "damaged": ("session-1.json",), "size": 300_000} | more
-    )
+    usual: dict[str, Any] = {"workspace": "/w", "now": NOW, "sessions": 3, "damaged": ("session-1.json",)}
+    return Found(**usual | {"size": 300_000} | more)
 
 
 def commands(told: Guidance) -> list[str]:
