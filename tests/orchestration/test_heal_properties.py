@@ -106,6 +106,7 @@ def test_a_valid_state_is_not_touched(state: State) -> None:
 
 
 def _is_cleaned(state: State, evidence: Evidence, how: CleanUp) -> None:
+    _nothing_is_lost(state, clean_up(state, how, evidence, RULES))
     healed = heal(state, evidence, RULES).state
     before = deepcopy(healed)
     cleaned = clean_up(healed, how, evidence, RULES)
@@ -127,7 +128,7 @@ def _is_cleaned(state: State, evidence: Evidence, how: CleanUp) -> None:
 @pytest.mark.parametrize("how", ["standard", "aggressive", "emergency"])
 def test_what_is_cleaned_up_is_archived_and_leaves_a_state_that_holds_together(how: CleanUp) -> None:
     @given(sick_states(), EVIDENCE)
-    @settings(QUICK, max_examples=60)
+    @settings(QUICK, max_examples=40)
     def cleaned(state: State, evidence: Evidence) -> None:
         _is_cleaned(state, evidence, how)
 
