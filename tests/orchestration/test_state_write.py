@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -330,7 +331,7 @@ def test_a_living_holder_is_waited_for_and_then_left_alone(place: Place) -> None
     assert (done.code, done.stderr) == (BUSY, f"session-a.json: it is locked by process {os.getpid()}\n")
     assert place.file.read_bytes() == OLD
     assert lock.exists()
-    for text in ("", "nobody", json.dumps({"pid": 1, "host": "elsewhere"})):
+    for text in ("", "nobody", json.dumps({"pid": 9_999_999, "host": "elsewhere"})):
         lock.write_text(text)
         assert place.write().code == BUSY
         assert lock.read_text() == text
@@ -414,6 +415,38 @@ def test_each_way_lets_a_writer_win_that_was_faster(place: Place, way: str) -> N
     done = place.write()
     assert (done.code, done.stderr) == (CHANGED, "session-a.json: it was written meanwhile, and is left as it is\n")
     assert (place.file.read_bytes(), place.leftovers()) == (OTHER, [])
+
+
+# Calls of either program in front of which another program may rename a file of its own into the place.
+EXCHANGES = {
+    "perl": ("sub exchange { syscall", "sub exchange { system $ENV{SNEAK}; syscall"),
+    "python3": ("def exchange():\n", "def exchange():\n    os.system(os.environ['SNEAK'])\n"),
+}
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+@pytest.mark.parametrize("way", EXCHANGES)
+def test_the_newest_file_of_a_writer_wins_that_renames_while_names_are_exchanged(
+    place: Place, way: str, times: int
+) -> None:
+    """Its first file comes between the last look and the exchange, the next ones between the exchanges back."""
+    without(place.machine, way)
+    sneak = place.machine.root / "sneak"
+    sneak.write_text(
+        f"""#!/bin/sh
+echo >>{sneak}.count; count=$(wc -l <{sneak}.count); [ "$count" -le {times} ] || exit 0
+printf 'version %d' "$count" >'{place.state}/x'; mv '{place.state}/x' '{place.file}'
+"""
+    )
+    sneak.chmod(0o755)
+    place.machine.environment["SNEAK"] = str(sneak)
+    plain, sneaking = EXCHANGES[way]
+    script = place.script()
+    assert plain in script or quote(plain)[1:-1] in script
+    done = place.machine.sh(script.replace(plain, sneaking.replace("'", "'\"'\"'")))
+    assert (done.code, done.stderr) == (CHANGED, "session-a.json: it was written meanwhile, and is left as it is\n")
+    assert place.file.read_bytes() == b"version %d" % times
+    assert place.leftovers() == []
 
 
 IN_PLACE = """import os, sys, time
