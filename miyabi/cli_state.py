@@ -54,6 +54,20 @@ def analyze(*, is_all: bool, is_json: bool, **place: Any) -> None:
     raise SystemExit(cli_state_look.analyze(_place(**place), is_all=is_all, is_json=is_json))
 
 
+@state.command(short_help="What an error means, and what to do.")
+@click.argument("codes", nargs=-1, metavar="[CODE]...")
+@_as_json
+@plainly
+def explain(codes: tuple[str, ...], *, is_json: bool) -> None:
+    """Say of each CODE, such as SESSION_CORRUPTED, what it means, what it comes from, what to do, and what is safe.
+
+    Without CODE all are listed.
+    """
+    from miyabi import cli_state_look  # noqa: PLC0415
+
+    cli_state_look.explain(codes, is_json=is_json)
+
+
 @state.command(short_help="Whether each session's file is right, strictly.")
 @_command(click.argument("files", nargs=-1, metavar="[FILE]..."))
 def validate(files: tuple[str, ...], *, is_json: bool, **place: Any) -> None:

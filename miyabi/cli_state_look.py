@@ -13,9 +13,11 @@ from miyabi.cli_fleet import clock, print_json, show, width_of_output, working
 from miyabi.cli_state_place import Place
 from miyabi.errors import StateError
 from miyabi.masking import masked, shown
-from miyabi.orchestration.error_table import words_of
+from miyabi.orchestration.error_table import ERRORS, words_of
 from miyabi.orchestration.error_text import Line, error_json, error_lines, guidance_json, guidance_lines
+from miyabi.orchestration.error_words import Places
 from miyabi.orchestration.rules import Orchestration
+from miyabi.spec_document import nearest
 from miyabi.state_looked import Looked, flaws_of
 from miyabi.state_view import session_table, summed_up
 from miyabi.words import iso
@@ -44,12 +46,12 @@ def analyze(place: Place, *, is_all: bool, is_json: bool) -> int:
     else:
         for each in looked:
             tell(each, is_all=is_all, is_guided=False)
-            _explain(each, is_long=bool(place.sessions))
+            _tell_errors(each, is_long=bool(place.sessions))
             guide(each)
     return code
 
 
-def _explain(looked: Looked, *, is_long: bool) -> None:
+def _tell_errors(looked: Looked, *, is_long: bool) -> None:
     """Print what the errors are that were found: a line each, or for sessions that were named all that is known."""
     if not is_long:
         for code in looked.codes:
@@ -125,6 +127,26 @@ def _report_json(report: Mapping[str, Any]) -> dict[str, Any]:
     times = {key: iso(report.get(key)) for key in ("changed_at", "last_activity")}
     issues = [{**each, "message": masked(each["message"])} for each in report["issues"]]
     return {**report, **times, "issues": issues}
+
+
+def explain(codes: Sequence[str], *, is_json: bool) -> None:
+    """Tell all that is known of errors; without codes what there are."""
+    chosen = [code.upper().replace("-", "_") for code in codes]
+    for code in chosen:
+        if code not in ERRORS:
+            raise StateError(f"{shown(code)}: no such error; miyabi state explain lists them{nearest(code, ERRORS)}")
+    places = Places()
+    if is_json:
+        print_json({"errors": [error_json(words_of(code), places) for code in chosen or ERRORS]})
+        return
+    if not chosen:
+        width = max(map(len, ERRORS))
+        for code, words in ERRORS.items():
+            click.echo(f"{code:<{width}}  {words.title}")
+    for number, code in enumerate(chosen):
+        if number:
+            click.echo("")
+        tell_lines(list(error_lines(words_of(code), places, width_of_output())))
 
 
 def validate(place: Place, *, is_json: bool) -> int:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -124,6 +125,17 @@ def test_what_is_wrong_is_told_with_what_to_do(ground: Ground) -> None:
     assert [each["code"] for each in workspace["errors"]] == ["TASK_ASSIGNMENT_FAILED"]
     assert command in [step["command"] for step in workspace["guidance"]["steps"]]
     assert (workspace["guidance"]["severity"], workspace["guidance"]["risk"]) == ("MEDIUM", "low")
+
+
+def test_an_error_is_explained(ground: Ground) -> None:
+    listed = ground.miyabi("explain")
+    assert re.search(r"^SESSION_CORRUPTED +A session's state is damaged$", listed.stdout, re.MULTILINE)
+    one = ground.miyabi("explain", "hook-timeout")
+    assert one.stdout.startswith("A hook took too long (HOOK_TIMEOUT)\n")
+    assert ground.told("explain", "HOOK_TIMEOUT")["errors"][0]["title"] == "A hook took too long"
+    wrong = ground.miyabi("explain", "SESSION_CORUPTED")
+    assert wrong.code == 1
+    assert "did you mean SESSION_CORRUPTED" in wrong.stderr
 
 
 def test_without_a_workspace_it_says_what_to_name(ground: Ground) -> None:
