@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 from miyabi.host_paths import refuse_path
+from miyabi.shell import HostText
 from miyabi.spec import Pairs
 from miyabi.units import parse_duration
 
@@ -36,7 +37,7 @@ _OWN = "CLAUDE_HOOK_"
 class Hook:
     """One run of a hook.
 
-    + words: the program and its arguments; ``~`` and ``$NAME`` in them are the host's
+    + words: the program and its arguments
     + data: JSON for its stdin; None is an empty stdin
     + timeout: whole seconds
     + cwd: where it runs; None is the home directory
@@ -44,7 +45,7 @@ class Hook:
     + session: the id of the session that it is about
     """
 
-    words: tuple[str, ...]
+    words: tuple[str | HostText, ...]
     data: str | None = field(default=None, repr=False)
     timeout: int = TIMEOUT
     cwd: str | None = None
@@ -54,19 +55,28 @@ class Hook:
     @property
     def command(self) -> str:
         """The command line, for the user."""
-        return " ".join(self.words)
+        return " ".join(self._texts)
+
+    @property
+    def program(self) -> str:
+        """The program, for the user: its arguments are nobody else's affair."""
+        return self._texts[0]
 
     @property
     def name(self) -> str:
         """What its history is called on the host: every command line has one of its own."""
-        program = _UNSAFE.sub("_", self.words[0].rpartition("/")[2])[:40]
-        return f"{program}-{crc32(shlex.join(self.words).encode(errors='replace')):08x}"
+        program = _UNSAFE.sub("_", self.program.rpartition("/")[2])[:40]
+        return f"{program}-{crc32(shlex.join(self._texts).encode(errors='replace')):08x}"
 
     @property
     def digest(self) -> str:
         """By what a run is known that does the same as another one."""
         told = repr((self.words, self.data, self.cwd, self.environment))
         return sha256(told.encode(errors="replace")).hexdigest()[:16]
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        return tuple(each if isinstance(each, str) else each.text for each in self.words)
 
 
 def hook_of(
@@ -78,7 +88,8 @@ def hook_of(
 ) -> Hook | str:
     """The hook that an operation's arguments mean, or why they mean none.
 
-    + path: an executable file or a command line; it is split as a shell would, and no shell reads it
+    + path: an executable file or a command line; it is split as a shell would, and no shell reads it; ``~`` and
+      ``$NAME`` in it are the host's
     + data: what JSON can hold
     + timeout: seconds, or text such as ``5m``
     """
@@ -103,15 +114,17 @@ def hook_of(
     return Hook(words, told, seconds, cwd, pairs, _session(data))
 
 
-def _words(path: object) -> tuple[str, ...] | str:
+def _words(path: object) -> tuple[HostText, ...] | str:
     if not isinstance(path, str) or not path.strip():
         return "a hook is an executable file or a command line, such as ~/.claude/hooks/check.sh"
     if "\0" in path:
         return f"the hook {path!a} holds a null character"
     try:
-        return tuple(shlex.split(path))
-    except ValueError as error:
-        return f"the hook {path!a} cannot be read as a command line ({error}): quote what belongs together"
+        words = shlex.split(path)
+    except ValueError:
+        # An unbalanced quote is part of a name, then.
+        words = path.split()
+    return tuple(map(HostText, words)) or f"the hook {path!a} names no program"
 
 
 def _refuse_environment(pairs: Sequence[tuple[Any, Any]]) -> str | None:

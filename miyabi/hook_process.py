@@ -84,7 +84,7 @@ COLLECT = rf"""apart() {{ exec </dev/null >/dev/null 2>/dev/null 4<&-; }}
 ( apart; exec <"$work/first.in" >"$work/first"; head -c {HEAD}; exec cat >/dev/null ) & heading=$!
 ( apart; exec tail -c {TAIL} <"$work/last.in" >"$work/last" ) & tailing=$!
 ( apart; teeing=; trap 'kill "$teeing"' TERM; exec 9<"$work/pipe"
-  tee "$work/count" "$work/first.in" <&9 >"$work/last.in" & teeing=$!
+  ( exec tee "$work/count" "$work/first.in" <&9 >"$work/last.in" ) & teeing=$!
   wait "$teeing"; wait "$teeing"; exec cat <&9 ) & collecting=$!
 collected() {{
   rounds=0
@@ -122,6 +122,8 @@ $settings
 END
 }} 2>/dev/null
 code=$?
+# Some shells tell a signal by more than 256.
+[ "$code" -le 255 ] || code=$((128 + code % 128))
 [ -z "$controlled" ] || set +m 2>/dev/null
 seconds=$(($(moment) - began))
 kill "$watching" 2>/dev/null; wait "$watching" 2>/dev/null

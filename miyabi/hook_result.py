@@ -146,7 +146,7 @@ def _why(hook: Hook, output: str, code: int) -> tuple[HookCode, str]:
             ": it was built for another kind of machine, or lacks its first line (#!/bin/sh)",
         )
     denied = next((line for line in reversed(last) if _DENIED.search(line)), None)
-    if code == 126 or (denied and hook.words[0].rpartition("/")[2] in denied):
+    if code == 126 or (denied and hook.program.rpartition("/")[2] in denied):
         return (
             "HOOK_PERMISSION_DENIED",
             f": {denied or 'something that it runs may not be run'}; change its permissions",

@@ -155,7 +155,7 @@ def hook_input(hook: Hook, nonce: str) -> str:
     Nothing of it is in a command line, which every user of the host could read.
     """
     lines = [
-        f"words={shlex.quote(' '.join(quoted(HostText(word)) for word in hook.words))}",
+        f"words={shlex.quote(' '.join(map(quoted, hook.words)))}",
         f"folder={quoted(HostText(hook.cwd or '~'))}",
         *(f"give {name} {quoted(HostText(value))}" for name, value in hook.environment),
         f"give CLAUDE_HOOK_SESSION_ID {shlex.quote(hook.session)}",

@@ -9,9 +9,10 @@ from pyinfra import logger
 from pyinfra.api import StringCommand
 
 from miyabi.errors import ParseError
+from operations.refusal import refuse
 
 if TYPE_CHECKING:
-    from pyinfra.api import Host
+    from pyinfra.api import Host, State
 
     from miyabi.hook import Hook
     from miyabi.hook_result import HookResult
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def run_hook(host: Host, hook: Hook) -> HookResult:
-    """Run a hook on ``host``, and say what came of it; what it printed is shown when it failed.
+def run_hook(host: Host, hook: Hook, subject: str = "") -> HookResult:
+    """Run a hook on ``host``, and say what came of it.
+
+    + subject: under which what it printed is shown when it failed; "" shows nothing
 
     Nothing that it printed is in the result or shown with what looks like a secret in it.
     """
@@ -45,11 +48,28 @@ def run_hook(host: Host, hook: Hook) -> HookResult:
     result = replace(result, reason=shown(masked(result.reason)), output=said)
     if not result.counted:
         host.log_styled(
-            f"hook {hook.words[0]}: its host cannot remember that it ran (a full disk?): loops are not noticed",
+            f"{subject or hook.program}: the host cannot remember that it ran (a full disk?): loops are not noticed",
             fg="yellow",
             log_func=logger.warning,
         )
-    if result.problem is not None:
+    if result.problem is not None and subject:
         for line in [line for line in said.splitlines() if line.strip()][-_SHOWN:]:
-            host.log_styled(f"hook {hook.words[0]}: {shown(line)[:500]}", fg="red", log_func=logger.error)
+            host.log_styled(f"{subject}: {shown(line)[:500]}", fg="red", log_func=logger.error)
     return result
+
+
+def set_up(state: State, host: Host, script: str, seconds: float) -> bool:
+    """Run a host's setup script as a hook; False, with the reason logged, when it failed.
+
+    + script: a command line; ``~`` and ``$NAME`` in it are the host's
+    + seconds: its time
+    """
+    from miyabi.hook import LONGEST, hook_of  # noqa: PLC0415
+
+    hook = hook_of(script, timeout=min(max(1.0, seconds), LONGEST))
+    if isinstance(hook, str):
+        return refuse(state, host, f"setup script: {hook}")
+    result = run_hook(host, hook, "setup script")
+    if result.problem is None:
+        return True
+    return refuse(state, host, f"setup script {hook.program}: {result.problem}: {result.reason}")

@@ -77,7 +77,7 @@ def ran(
 
 def run_and_note(state: State, host: Host, hook: Hook) -> bool:
     """Run a hook, and note what came of it; False, with the reason logged, when it failed."""
-    result = run_hook(host, hook)
+    result = run_hook(host, hook, subject_of(hook))
     forget(host, hook_section(hook).title)
     if result.problem is not None:
         reason = f"{result.problem}: {result.reason}"
@@ -93,5 +93,4 @@ def run_and_note(state: State, host: Host, hook: Hook) -> bool:
 
 def subject_of(hook: Hook) -> str:
     """What findings about a hook are called."""
-    # The arguments are the user's affair.
-    return f"hook {hook.words[0]}"
+    return f"hook {hook.program}"

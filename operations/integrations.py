@@ -13,10 +13,9 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from facts.host_spec import host_spec
 from facts.integrations import header_lines, integrations_section, private_script, private_section
 from facts.observation import PROBE_TIMEOUT, Unknown, ask, forget
-from facts.probe import Section, probe_script, read_section, split_sections
+from facts.probe import read_section, split_sections
 from miyabi.errors import MiyabiError, ParseError
 from miyabi.integration import Reach, is_private, refuse_integration, seconds_of
-from miyabi.shell import quoted
 from miyabi.spec_integration import Integration
 from operations.gate import operation, permission
 from operations.refusal import refusal, refuse
@@ -111,16 +110,12 @@ def remedied(state: State, host: Host, wanted: Integration, cause: str) -> bool:
 
 def _run_remedy(host: Host, remedy: str) -> str:
     """Run a remedy for as long as it may take; "" or what went wrong with it."""
-    section = Section("remedy", f"bounded {REMEDY_TIMEOUT} sh -c {quoted(remedy)} </dev/null", len)
-    _, output = host.run_shell_command(StringCommand(probe_script([section])), _timeout=REMEDY_TIMEOUT + 10)
-    code, lines = split_sections(output.stdout_lines).get("remedy", (124, []))
-    if code == 0:
-        return ""
-    from miyabi.masking import masked  # noqa: PLC0415
+    # Only who runs one pays for these.
+    from miyabi.hook import Hook  # noqa: PLC0415
+    from operations.hook_run import run_hook  # noqa: PLC0415
 
-    last = next((masked(line.strip()) for line in reversed(lines) if line.strip()), "")
-    why = f"no end within {REMEDY_TIMEOUT} s" if code == 124 else f"exit code {code}"
-    return f" ({why}{': ' if last else ''}{last[:200]})"
+    result = run_hook(host, Hook(("sh", "-c", remedy), timeout=REMEDY_TIMEOUT))
+    return f" ({result.reason})" if result.problem else ""
 
 
 def look_twice(host: Host, wanted: Integration) -> Reach:

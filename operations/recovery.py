@@ -7,7 +7,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from pyinfra import host, logger, state
-from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.api import FunctionCommand
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
@@ -24,7 +24,6 @@ from miyabi.match import SessionMatch
 from miyabi.message import status_line
 from miyabi.plan import Action
 from miyabi.presence import note_boot
-from miyabi.shell import HOST_ENVIRONMENT, command_line
 from miyabi.spec import Spec
 from miyabi.state import Host as HostState
 from operations import processes
@@ -207,8 +206,9 @@ def _with_setup(commands: Generator[PyinfraCommand], wanted: Spec, this: Level) 
     script = wanted.recovery.setup_script
     for command in commands:
         if script and this is Level.L3 and isinstance(command, FunctionCommand):
-            text = f"{HOST_ENVIRONMENT}; {command_line(script)} </dev/null"
-            yield StringCommand(text, _timeout=int(wanted.recovery.budget(this)))
+            from operations.hook_run import set_up  # noqa: PLC0415 - only a host on which L3 acts pays for it
+
+            yield FunctionCommand(set_up, (script, wanted.recovery.budget(this)), {})
         yield command
 
 

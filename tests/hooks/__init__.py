@@ -1,0 +1,1 @@
+"""Hooks: programs of the user's that a host runs."""
