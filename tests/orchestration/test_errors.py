@@ -17,6 +17,7 @@ from miyabi.orchestration.error_table import ERRORS, words_of
 from miyabi.orchestration.error_text import error_json, error_lines, guidance_json, guidance_lines
 from miyabi.orchestration.error_words import Places, filled_in
 from miyabi.orchestration.guidance import Found, FoundBackup, guidance
+from tests.orchestration.test_every_error import HEALED, LEFT
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +37,9 @@ _CODES = """
 CODES = frozenset(_CODES.split())
 PLACES = Places("/home/kaede/my repo", "session-it's $(id).json", "mugen", "backup-20261121T120000Z")
 COMMANDS = sorted({action.command for words in ERRORS.values() for action in words.actions if action.command})
+
+# Tests that take one error after the other, and of which they do.
+EXAMPLES = {"test_it_is_found_and_healed": set(HEALED), "test_it_is_told_and_left": set(LEFT)}
 
 _CODE = re.compile(r"^\| `([A-Z_]+)` \|")
 _PROOF = re.compile(r"`(tests/[\w./-]+\.py)::(\w+)`")
@@ -167,6 +171,7 @@ def test_the_row_of_an_error_is_true(code: str) -> None:
     for path, name in proofs:
         text = (ROOT / path).read_text(encoding="utf-8")
         assert re.search(rf"^ *(?:async )?def {name}\(", text, re.MULTILINE), f"{path} has no {name}"
+        assert code in EXAMPLES.get(name, {code}), f"{name} has no example of {code}"
     if not re.search(r"told as `[a-zA-Z_-]+`", detected):
         assert is_in_the_code(code), f"{code} is found nowhere in the code, and its row does not say as what it is told"
     for told_as in re.findall(r"told as `([A-Z_]+)`", detected):
