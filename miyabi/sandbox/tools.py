@@ -50,5 +50,5 @@ IMITATIONS = {
     "pixel": "Termux's folders, df, uptime, uname, getprop, ip, ifconfig, sv-enable, service-daemon and Termux:API",
     "mugen": "nothing but ps",
     "cloud": "ps, and all that is EC2: the API, the hardware, the agent of Systems Manager",
-    "macbook": "launchd, launchctl, df, stat, uptime, uname, sw_vers, sysctl, vm_stat, memory_pressure, ifconfig, route",
+    "macbook": "launchd, df, stat, uptime, uname, sw_vers, sysctl, vm_stat, memory_pressure, ifconfig, route",
 }
