@@ -73,10 +73,13 @@ def known_section(host: Host, rules: Orchestration) -> Section[SeenWorkspace]:
 
     What was judged before need not travel, and the processes that its agents named are asked for.
     """
-    sections = host.connector_data.setdefault(_MEMORY, {})
-    if rules not in sections or not is_remembered(host, sections[rules]):
-        sections[rules] = _section(host.name, rules)
-    return cast("Section[SeenWorkspace]", sections[rules])
+    kept = host.connector_data.setdefault(_MEMORY, {})
+    stage, section, was_answered = kept.get(rules, (None, None, False))
+    is_answered = section is not None and is_remembered(host, section)
+    if section is None or stage != host.state.current_stage or (was_answered and not is_answered):
+        section = _section(host.name, rules)
+    kept[rules] = (host.state.current_stage, section, is_answered)
+    return cast("Section[SeenWorkspace]", section)
 
 
 def _section(host_name: str, rules: Orchestration) -> Section[SeenWorkspace]:

@@ -14,9 +14,10 @@ from pyinfra.context import ctx_host
 
 from facts.observation import Unknown, ask, expect, forget
 from facts.workspace import Sessions, contents_section, judged_sessions, known_section
+from miyabi.orchestration.analysis import Analysis
 from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.workspace import SeenWorkspace
-from miyabi.session_cache import cache_folder
+from miyabi.session_cache import cache_folder, keep_analyses
 from tests.fleet.control import Fleet
 from tests.fleet.machine import Machine
 from tests.fleet.sshd import SshHost
@@ -76,6 +77,17 @@ def test_a_look_at_what_is_known_costs_one_question_and_no_content(host: Host, r
     assert [each.content for each in changed.sessions] == [None, b"{", None]
     assert judged_sessions(host.name, RULES, changed)[1].status == "corrupted"
     assert run.probes == 3
+
+
+def test_the_question_stays_the_same_until_it_is_answered(host: Host) -> None:
+    before = known_section(host, RULES)
+    # Another run learns something meanwhile.
+    keep_analyses(host.name, RULES, {"a" * 64: Analysis()})
+    assert known_section(host, RULES).script == before.script
+    ask(host, before)
+    assert known_section(host, RULES).script == before.script
+    forget(host, "workspace")
+    assert known_section(host, RULES).script != before.script
 
 
 def test_the_cache_is_written_only_when_something_new_was_learned(host: Host) -> None:
