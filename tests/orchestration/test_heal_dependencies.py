@@ -129,8 +129,14 @@ def test_what_one_place_does_not_say_it_says_when_the_others_do(place: str) -> N
     assert {(edge["from"], edge["to"]) for edge in at(healed.state, EDGES)} == {("T0", "T1"), ("T2", "T3")}
 
 
-def test_who_uses_one_place_only_is_left_to_it() -> None:
-    state = a_session(tasks=[a_task("T1"), a_task("T2", dependencies=["T1"])])
+@pytest.mark.parametrize("place", ["dependencies", "blocking", "edges"])
+def test_who_uses_one_place_only_is_left_to_it(place: str) -> None:
+    state = a_session(tasks=[a_task("T1"), a_task("T2")], edges=[an_edge("T1", "T2")])
+    for task in state["execution"]["tasks"].values():
+        for key in {"dependencies", "blocking"} - {place}:
+            del task[key]
+    if place != "edges":
+        at(state, EDGES).clear()
     assert _healed(state).state is state
 
 
