@@ -23,7 +23,7 @@ _INSTEAD_OF_QUOTE = re.compile(r"[\[{]\s*+,")
 _ANOTHER = re.compile(r'\s*+["{\[]')
 # One character where another one should be, before the next text.
 _STRAY = re.compile(r'\s*+[^\s"{}\[\]]\s*+["{\[,}\]]')
-_REST_OF_TEXT = re.compile(r'[^"\n\r]{0,4000}+"(?=\s*+[,}\]])')
+_REST_OF_TEXT = re.compile(r'[^"\n\r]{0,1000}+"(?=\s*+[,}\]])')
 _REST_OF_KEY = re.compile(r'[^"\n\r,:{}\[\]]{0,400}+"?(?=\s*+:)')
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}

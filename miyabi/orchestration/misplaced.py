@@ -216,10 +216,13 @@ def _move_items(state: State) -> Iterator[str]:
     recent, edges = at(state, RECENT_EVENTS), at(state, EDGES)
     strange = [(held, is_event) for held in (*lists, edges)] + [(held, is_message) for held in (recent, edges)]
     for held, is_strange in strange:
-        for item in [each for each in held if is_strange(each)] if isinstance(held, list) else ():
-            if _list_item(state, item):
-                held[:] = [each for each in held if each is not item]
-                yield str(item.get("id"))
+        moved = (
+            [each for each in held if is_strange(each) and _list_item(state, each)] if isinstance(held, list) else []
+        )
+        if moved:
+            gone = {id(each) for each in moved}
+            held[:] = [each for each in held if id(each) not in gone]
+            yield from (str(each.get("id")) for each in moved)
     for key, value in list(state.items()):
         if (is_event(value) or is_message(value)) and _list_item(state, state[key]):
             del state[key]

@@ -24,6 +24,8 @@ _STATES = 8
 _LONGEST_PIECE = 4000
 # Texts that are not further apart than that are of one piece.
 _NEAR = 200
+# How many texts are looked for in all others, as parts of them.
+_LOOKS = 500
 _BLANKS = " \t,:{}[]"
 _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*+)"')
 
@@ -184,10 +186,13 @@ def _unread(text: str, state: State, archived: list[Archived]) -> Iterator[Archi
 
     known = set(_texts([state, *(each.value for each in archived)]))
     all_known = "\n".join(known)
-    start = end = -1
+    looks, start, end = 0, -1, -1
     for found in _QUOTED.finditer(text):
         word = unescaped(found[1])
-        if word in known or not any(each.isalnum() for each in word) or word.strip(_BLANKS) in all_known:
+        if word in known or not any(each.isalnum() for each in word):
+            continue
+        looks += 1
+        if looks < _LOOKS and word.strip(_BLANKS) in all_known:
             continue
         if start >= 0 and found.start() > end + _NEAR:
             yield _piece(text, start, end)
