@@ -97,7 +97,7 @@ class Drifts(FactBase[FleetHealth]):
             raise FactProcessError(wanted)
         if not found:
             raise FactProcessError("the host did not run the probe")
-        answers = {title: _read(section, found) for title, section in _sections(wanted).items()}
+        answers = {title: _read(section, found) for title, section in _sections(wanted, asked=True).items()}
         ladder = {section.title for section in _ladder(wanted)}
         seen = state_of({title: each for title, each in answers.items() if title in ladder})
         upkeep = _upkeep(wanted, answers, seen, (self._asked, time()))
@@ -114,18 +114,18 @@ def _spec() -> Spec | str:
         return str(error)
 
 
-def _sections(wanted: Spec) -> dict[str, Section[Any]]:
+def _sections(wanted: Spec, *, asked: bool = False) -> dict[str, Section[Any]]:
     """What to ask by title: the ladder's sections and those of upkeep have some in common."""
-    sections = (*_ladder(wanted), *upkeep_sections(wanted), *_workspaces(wanted))
+    sections = (*_ladder(wanted), *upkeep_sections(wanted), *_workspaces(wanted, asked=asked))
     return {section.title: section for section in sections}
 
 
-def _workspaces(wanted: Spec) -> list[Section[Any]]:
+def _workspaces(wanted: Spec, *, asked: bool) -> list[Section[Any]]:
     if not wanted.orchestration:
         return []
     from facts.workspace import known_section  # noqa: PLC0415 - only a fleet with orchestrations pays for it
 
-    return [known_section(ctx_host.get(), rules) for rules in wanted.orchestration]
+    return [known_section(ctx_host.get(), rules, asked=asked) for rules in wanted.orchestration]
 
 
 def _ladder(wanted: Spec) -> list[Section[Any]]:
@@ -196,7 +196,8 @@ def _things(wanted: Spec) -> Iterator[_Question]:
         from facts.workspace import known_section  # noqa: PLC0415
 
         for rules in wanted.orchestration:
-            yield f"orchestration {rules.workspace}", known_section(ctx_host.get(), rules), partial(_judge_state, rules)
+            section = known_section(ctx_host.get(), rules, asked=True)
+            yield f"orchestration {rules.workspace}", section, partial(_judge_state, rules)
 
 
 def _judge_state(rules: Orchestration, seen: SeenWorkspace) -> Found | None:

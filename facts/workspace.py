@@ -68,18 +68,17 @@ def contents_section(workspace: str, names: Sequence[str]) -> Section[dict[str, 
     return keyed_section(WORKSPACE, contents_script(workspace, names), partial(read_contents, names=tuple(names)))
 
 
-def known_section(host: Host, rules: Orchestration) -> Section[SeenWorkspace]:
-    """The section that asks for what is not known of a workspace, and stays the same until that answer is forgotten.
+def known_section(host: Host, rules: Orchestration, *, asked: bool = False) -> Section[SeenWorkspace]:
+    """The section that asks for what is not known of a workspace, and stays the same while its answer is remembered.
 
     What was judged before need not travel, and the processes that its agents named are asked for.
+
+    + asked: whether the section is wanted that was asked last, whatever another run has learned since
     """
-    kept = host.connector_data.setdefault(_MEMORY, {})
-    stage, section, was_answered = kept.get(rules, (None, None, False))
-    is_answered = section is not None and is_remembered(host, section)
-    if section is None or stage != host.state.current_stage or (was_answered and not is_answered):
-        section = _section(host.name, rules)
-    kept[rules] = (host.state.current_stage, section, is_answered)
-    return cast("Section[SeenWorkspace]", section)
+    sections = host.connector_data.setdefault(_MEMORY, {})
+    if rules not in sections or not (asked or is_remembered(host, sections[rules])):
+        sections[rules] = _section(host.name, rules)
+    return cast("Section[SeenWorkspace]", sections[rules])
 
 
 def _section(host_name: str, rules: Orchestration) -> Section[SeenWorkspace]:
