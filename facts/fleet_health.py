@@ -196,8 +196,8 @@ def _things(wanted: Spec) -> Iterator[_Question]:
         from facts.workspace import known_section  # noqa: PLC0415
 
         for rules in wanted.orchestration:
-            section = known_section(ctx_host.get(), rules, asked=True)
-            yield f"orchestration {rules.workspace}", section, partial(_judge_state, rules)
+            question = known_section(ctx_host.get(), rules, asked=True)
+            yield f"orchestration {rules.workspace}", question, partial(_judge_state, rules)
 
 
 def _judge_state(rules: Orchestration, seen: SeenWorkspace) -> Found | None:
