@@ -24,7 +24,7 @@ from tests.orchestration.states import NOW
 RULES = Orchestration("~/project", limits=StateLimits(queue=2, events=3))
 SLOWLY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 QUICK = settings(max_examples=80, deadline=None, suppress_health_check=SLOWLY)
-LONG = settings(max_examples=400, deadline=None, suppress_health_check=SLOWLY)
+LONG = settings(max_examples=200, deadline=None, suppress_health_check=SLOWLY)
 
 
 def _words(thing: Any) -> Iterator[str]:
