@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from facts.integrations import integrations_section
 from facts.observation import Unknown
 from facts.probe import Section, probe_script, read_section, split_sections
 from facts.upkeep import upkeep_sections
+from facts.workspace import judged_sessions, workspace_section
 from miyabi import state
 from miyabi.cause import attribute, evidence_of_drift, evidence_of_finding, find_pane
 from miyabi.config_check import flaw
@@ -23,6 +24,8 @@ from miyabi.drift import Drift, find_drift
 from miyabi.errors import ParseError
 from miyabi.last_words import LastWords
 from miyabi.match import match_sessions
+from miyabi.orchestration.report_words import in_words, sick
+from miyabi.orchestration.workspace import SeenWorkspace
 from miyabi.records import Observation
 from miyabi.sandbox import lifecycle, programs
 from miyabi.sandbox.faults import ALL, inject
@@ -54,6 +57,9 @@ EXPECTED: Mapping[str, Causes] = {
         ("mugen", "config ~/.miyabi/agents.toml"): "config-broken",
         ("macbook", "config ~/.miyabi/config.json"): "config-broken",
     },
+    "state-torn": {("mugen", "orchestration ~/repos/miyabi"): "state-damaged"},
+    "state-zombie": {("macbook", "orchestration ~/repos/miyabi"): "state-damaged"},
+    "state-cycle": {("macbook", "orchestration ~/repos/miyabi"): "state-damaged"},
     "log-flood": {("mugen", "log ~/.miyabi/logs/*.log"): "log-overgrown"},
     "disk-full": {("mugen", "disk"): "disk-full"},
     "temp": {("pixel", "temp $TMPDIR/claude-*"): "litter"},
@@ -130,7 +136,8 @@ def look_at(way: Way) -> Look:
     seen = state_of({title: answer for title, answer in answers.items() if title in ladder})
     assert seen.tmux is not None, seen.unknown
     drifts = find_drift(match_sessions(wanted, seen.tmux, seen.processes), seen)
-    found = _upkeep(wanted, answers, seen, (asked, time.time()))
+    # Workspaces are asked for through a run's host, which is not here.
+    found = _upkeep(replace(wanted, orchestration=()), answers, seen, (asked, time.time()))
     ground = {each.target: each.reason for each in found if each.kind != "warning"}
     panes = [pane.pane_id for drift in drifts if (pane := find_pane(drift, seen)) is not None]
     words = way.ask([evidence_section(panes, wanted.tmux)]) if panes else {}
@@ -138,7 +145,7 @@ def look_at(way: Way) -> Look:
     return Look(
         seen,
         tuple(drift for drift in drifts if drift.kind != "unmarked"),
-        ground | flaws(way.host, wanted) | unreachable(way, wanted),
+        ground | flaws(way.host, wanted) | unreachable(way, wanted) | sick_states(way, wanted),
         told if isinstance(told, LastWords) else None,
     )
 
@@ -150,6 +157,18 @@ def flaws(host: SandboxHost, wanted: Spec) -> dict[str, str]:
         content = (host.home / file.path.removeprefix("~/")).read_bytes()
         if reason := flaw(content, file.format):
             found[f"config {file.path}"] = reason
+    return found
+
+
+def sick_states(way: Way, wanted: Spec) -> dict[str, str]:
+    """What is wrong with the state of the host's orchestrations, as a run judges it."""
+    found = {}
+    for rules in wanted.orchestration:
+        (seen,) = way.ask([workspace_section(rules)]).values()
+        assert isinstance(seen, SeenWorkspace), seen
+        reports = sick(judged_sessions(f"{way.host.name} before", rules, seen))
+        if reports:
+            found[f"orchestration {rules.workspace}"] = in_words(reports)
     return found
 
 
