@@ -9,6 +9,7 @@ from miyabi.orchestration.archive import archive_lines
 from miyabi.orchestration.state_write_script import (
     BUSY,
     CHANGED,
+    REFUSED,
     quarantine_script,
     release_script,
     replace_script,
@@ -16,7 +17,7 @@ from miyabi.orchestration.state_write_script import (
 from miyabi.orchestration.workspace import EVENTS_FOLDER, RECOVERY_FOLDER, STATE_FOLDER
 from miyabi.state_material import NO_FILE, Contents, Wanted, Wish, WriteOutcome, Written, digest_of
 
-_OUTCOMES: Mapping[int, WriteOutcome] = {0: "written", CHANGED: "changed", BUSY: "busy"}
+_OUTCOMES: Mapping[int, WriteOutcome] = {0: "written", CHANGED: "changed", BUSY: "busy", REFUSED: "refused"}
 
 
 def wish_script(workspace: str, wish: Wish, keep: int, upload: Callable[[bytes], str], now: float) -> str:
@@ -43,7 +44,7 @@ def written(wish: Wish, code: int, reason: str) -> Written:
 
     + reason: the last line that it said
     """
-    outcome = _OUTCOMES.get(code, "refused")
+    outcome = _OUTCOMES.get(code, "failed")
     # Its first word is the file's name, which is told beside it anyhow.
     why = shown(reason.removeprefix(f"{wish.name}: ")) or f"it ended with exit code {code}"
     return Written(outcome, "" if outcome == "written" else why)
