@@ -124,7 +124,9 @@ def _words(path: object) -> tuple[HostText, ...] | str:
     except ValueError:
         # An unbalanced quote is part of a name, then.
         words = path.split()
-    return tuple(map(HostText, words)) or f"the hook {path!a} names no program"
+    if not words or not words[0]:
+        return f"the hook {path!a} names no program"
+    return tuple(map(HostText, words))
 
 
 def _refuse_environment(pairs: Sequence[tuple[Any, Any]]) -> str | None:

@@ -36,11 +36,15 @@ _RUNNABLE = r"""reached() {
 noexec() {
   at=$(df -P -- "$1" 2>/dev/null | sed -n '$s/^.*% *\(\/.*\)$/\1/p')
   [ -n "$at" ] || return 1
+  _last=
   if [ -r /proc/mounts ]; then
+    # The kernel writes blanks in names as octal digits.
+    _known=$(df -P -- "$1" | sed -n '$s/^.*% *\(\/.*\)$/\1/p' |
+      sed -e 's/\\/\\134/g' -e 's/ /\\040/g' -e 's/	/\\011/g')
     while read -r _device _where _kind _options _more; do
-      [ "$_where" != "$at" ] || _last=,$_options,
+      [ "$_where" != "$_known" ] || _last=,$_options,
     done </proc/mounts
-    case ${_last:-} in (*,noexec,*) return 0;; esac
+    case $_last in (*,noexec,*) return 0;; esac
   else
     case $(mount 2>/dev/null | grep -F " on $at (") in (*noexec*) return 0;; esac
   fi

@@ -45,7 +45,7 @@ def run_hook(host: Host, hook: Hook, subject: str = "") -> HookResult:
         said = "" if done else f" ({output.stderr.strip().rpartition(chr(10))[2] or 'the command failed'})"
         result = HookResult("HOOK_EXECUTION_FAILED", f"{error}{said}: look after the host and try again")
     said = masked(plain(result.output))
-    result = replace(result, reason=shown(masked(result.reason)), output=said)
+    result = replace(result, reason=shown(masked(plain(result.reason))), output=said)
     if not result.counted:
         host.log_styled(
             f"{subject or hook.program}: the host cannot remember that it ran (a full disk?): loops are not noticed",

@@ -36,7 +36,8 @@ def ran(
     """Run a hook, and fail when it does.
 
     + path: an executable file or a command line; ``~`` and ``$NAME`` in it are the host's, and no shell reads it
-    + data: what it gets as JSON on its stdin; None is an empty stdin
+    + data: what it gets as JSON on its stdin, in no process list; None is an empty stdin. pyinfra shows the
+      arguments of an operation that has no name: a ``HiddenValue`` around the data is masked
     + timeout: seconds, or text such as ``5m``, from 1 s to 1 h; then all that it has started is ended
     + cwd: where it runs, may begin with ``~``; None is the home directory
     + env: variables of its own; values may hold ``$NAME`` of the host's, and are in no process list and no output
@@ -59,7 +60,7 @@ def ran(
         )
     """
     given = {name: value.unmask() if isinstance(value, HiddenValue) else value for name, value in (env or {}).items()}
-    hook = hook_of(path, data, timeout, cwd, given)
+    hook = hook_of(path, data.unmask() if isinstance(data, HiddenValue) else data, timeout, cwd, given)
     if isinstance(hook, str):
         yield from failing(host, "hook", hook)
         return
