@@ -121,7 +121,7 @@ def _pretending(module_name: str, data: dict[str, Any], *, paused: bool = False)
         if "answers" in data:
             operations = import_module(f"operations.{module_name}")
             # One may be made of others; and nobody waits here, or asks for several at once.
-            for each in {module_name, "files", "logs", "processes"}:
+            for each in {module_name, "files", "logs", "processes", "quiet"}:
                 monkeypatch.setattr(f"operations.{each}.ask", lambda _host, _section: answers.pop(0))
             for name in {"ask_together", "forget", "sleep"} & vars(operations).keys():
                 monkeypatch.setattr(operations, name, lambda *_, **__: None)
