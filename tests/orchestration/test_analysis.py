@@ -189,6 +189,12 @@ def test_without_an_activity_the_file_tells_its_age() -> None:
     assert judge_session(old, None, _seen(), _RULES).status == "stale"
 
 
+def test_an_activity_in_the_future_is_none() -> None:
+    content = as_content(a_session(active=-30 * HOUR))
+    old = replace(_file(content), changed_at=NOW - 25 * HOUR)
+    assert judge_session(old, None, _seen(), _RULES).status == "stale"
+
+
 def test_the_worst_counts() -> None:
     small = replace(_RULES, limits=StateLimits(session_size=100))
     sick, old = a_session(tasks=[_SICK_TASK], active=99 * HOUR), a_session(active=99 * HOUR)
@@ -219,6 +225,14 @@ def test_what_time_makes_due_is_known_beforehand() -> None:
     assert judge_session(known, analysis, _seen(), _RULES).repair == "none"
     later = judge_session(known, analysis, replace(_seen(), now=NOW + 31), _RULES)
     assert (later.repair, later.issues) == ("minor", analysis.due)
+
+
+def test_what_will_be_due_does_not_repeat_what_is() -> None:
+    state = a_session(tasks=[_SICK_TASK], agents=[an_agent("A1")], locks={"db": a_lock("A1", expires_at=ago(-30))})
+    analysis = analyse(as_content(state), _CHANGED, _RULES)
+    assert analysis.issues
+    assert analysis.due
+    assert not set(analysis.issues) & set(analysis.due)
 
 
 @pytest.mark.parametrize(

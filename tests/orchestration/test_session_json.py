@@ -162,6 +162,17 @@ def test_depth_is_that_of_the_value(value: Any) -> None:
     assert depth(json.dumps(value).encode()) == deep(value)
 
 
+def test_brackets_and_quotes_in_texts_are_no_nesting() -> None:
+    for text in ("[[[", "\\", '\\"[{', '"', "\\\\[", '"}"]'):
+        assert depth(json.dumps([text, {text: [text]}]).encode()) == 3
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_json_is_not_written(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        state_text({"a": number})
+
+
 @pytest.mark.parametrize(
     "name", ["__class__", "$(reboot)", "`id`", "a.b", "", " ", "\ud800", "\\", '"', "\0", "\u202ex"]
 )
