@@ -9,6 +9,7 @@ import pytest
 
 from tests.fleet.control import Fleet
 from tests.fleet.sshd import SshHost
+from tests.orchestration.states import a_session, a_task, an_agent, as_content
 from tests.recovery.playbook import write_spec
 
 SPEC = {
@@ -28,6 +29,7 @@ SPEC = {
         }
     ],
     "sshd": {},
+    "orchestration": [{"workspace": "~/app"}],
 }
 
 # What a run may not import when nothing has to be done: each costs more than the rest of the run's own code.
@@ -39,7 +41,9 @@ def inventory(ssh_fleet: Fleet) -> Path:
     """Two hosts that are as their spec wants them."""
     spec = write_spec(ssh_fleet.control.root, SPEC)
     for name in ("mugen", "pixel"):
-        ssh_fleet.add(name)
+        state = ssh_fleet.add(name).machine.home / "app/.claude/state"
+        state.mkdir(parents=True)
+        (state / "session-a.json").write_bytes(as_content(a_session(tasks=[a_task("T1")], agents=[an_agent("A1")])))
     inventory = ssh_fleet.write_inventory({name: {"spec": str(spec)} for name in ssh_fleet.hosts})
     built = ssh_fleet.pyinfra(inventory, "deploys/recover.py", "-y")
     assert built.code == 0, built.output
@@ -81,7 +85,7 @@ def test_a_no_op_imports_nothing_that_it_does_not_use(ssh_fleet: Fleet, inventor
     assert done.code == 0, done.output
     loaded = set(done.stdout.split())
     assert "miyabi.drift" in loaded
-    assert not loaded & DEAR
+    assert not loaded & DEAR, (loaded & DEAR, done.output[:3000])
 
 
 def _checkout() -> Path:
