@@ -19,7 +19,7 @@ from miyabi.orchestration.rules import Orchestration
 from miyabi.orchestration.salvage import Salvaged, salvage
 from miyabi.orchestration.session_json import Style, read_state, state_text
 from miyabi.orchestration.session_state import PARTS, State, at, ids
-from miyabi.orchestration.values import is_same, said, text
+from miyabi.orchestration.values import said, text
 from miyabi.words import counted
 
 # none: nothing is to be done. repair: in place. replay: from the event log. backup: from a backup and the events after
@@ -28,6 +28,9 @@ Method = Literal["none", "repair", "replay", "backup", "critical-data", "quarant
 
 # Names that are told one by one.
 _TOLD = 12
+
+# What healing archives because it names something that is not there.
+_NAMING = frozenset({"reference", "edge", "node", "dependency", "block"})
 
 # How often a state is healed at most until nothing is left to heal.
 _ROUNDS = 4
@@ -118,7 +121,7 @@ def recover(  # noqa: PLR0913, PLR0917 - all that a decision goes by
     if content is not None and _is_well(found, len(content), evidence, rules):
         return Recovery("none", content, found.state)
     own_id = found.session_id or name.rpartition("/")[2].removesuffix(".json").removeprefix("session-")
-    found = _named(found, own_id) if own_id else found
+    found = _doubted(_named(found, own_id) if own_id else found, evidence, rules)
     sources = _Sources(found, log, backups, own_id)
     steps: list[str] = []
     for candidate in _candidates(sources, _severity(found, evidence, rules), steps):
@@ -139,6 +142,16 @@ def _named(found: Salvaged, own_id: str) -> Salvaged:
     if isinstance(session, dict) and not text(session.get("id")):
         session["id"] = own_id
     return found
+
+
+def _doubted(found: Salvaged, evidence: Evidence, rules: Orchestration) -> Salvaged:
+    """What a broken file holds, with what other things in it name and is not there: a damage may have taken it."""
+    if found.state is None or not found.flaw:
+        return found
+    healed = heal(found.state, evidence, rules)
+    named = {each.path for each in healed.archived if each.kind in _NAMING}
+    told = [change.found for change in healed.changes if change.path in named]
+    return replace(found, missing=(*found.missing, *(f"perhaps more: {each}" for each in told[:_TOLD])))
 
 
 def _is_well(found: Salvaged, size: int, evidence: Evidence, rules: Orchestration) -> bool:
@@ -280,8 +293,9 @@ def _finished(candidate: _Candidate, found: Salvaged, evidence: Evidence, rules:
     healed = _healed(full.state, found.style, evidence, rules)
     if healed is None:
         return "it is not whole after healing it"
-    state, content = healed.state, state_text(healed.state, found.style)
-    if not is_same(read_state(content).state, state):
+    content = state_text(healed.state, found.style)
+    state = read_state(content).state
+    if state is None or state_text(state, found.style) != content:
         return "what would be written does not read as the same state"
     known = {(each.path, each.message) for each in schema_flaws(full.state)}
     new = [each for each in schema_flaws(state) if (each.path, each.message) not in known]

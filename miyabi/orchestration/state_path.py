@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from miyabi.orchestration.session_state import AGENTS, LOCKS, NODES, QUEUES, TASKS, State
+from miyabi.orchestration.session_state import AGENTS, LOCKS, NODES, QUEUES, TASKS, State, at
 
 # A state is not deeper than that; what names more is no place in it.
 _DEEPEST = 64
@@ -29,7 +29,10 @@ def set_at(state: State, path: object, value: Any) -> None:
     + path: keys with dots between them, or a list of keys, which is exact
     """
     keys = _keys(state, path)
-    if tuple(keys) == _OWN and state["session"].get("id", value) != value:
+    own = at(state, _OWN)
+    if tuple(keys) == _OWN and own is not None and own != value:
+        raise PathError("the session's own id is not changed")
+    if keys == ["session"] and own is not None and at(value, ("id",)) != own:
         raise PathError("the session's own id is not changed")
     if value is None and tuple(keys[:-1]) in _ENTRIES:
         _delete(state, keys)
