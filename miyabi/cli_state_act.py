@@ -21,7 +21,7 @@ from miyabi.orchestration.guidance import FoundBackup
 from miyabi.state_looked import Looked
 from miyabi.state_repair import Settled
 from miyabi.state_view import settled_code, settled_json, settled_lines
-from miyabi.words import age, both_clocks, counted, iso
+from miyabi.words import both_clocks, counted, iso, made
 
 Action = Literal["restore", "repair", "replay", "reset"]
 
@@ -96,7 +96,7 @@ def list_backups(place: Place, *, is_json: bool) -> int:
         if not kept:
             click.echo(f"{shown(each.path)}: no backup is kept; `miyabi state backup` makes one")
         for found in kept:
-            click.echo(f"{shown(found.name)}  {both_clocks(found.made_at)}, {age(each.now - found.made_at)} old")
+            click.echo(f"{shown(found.name)}  {both_clocks(found.made_at)}, {made(each.now - found.made_at)}")
     return 0
 
 

@@ -135,7 +135,7 @@ def explain(codes: Sequence[str], *, is_json: bool) -> None:
     for code in chosen:
         if code not in ERRORS:
             raise StateError(f"{shown(code)}: no such error; miyabi state explain lists them{nearest(code, ERRORS)}")
-    places = Places()
+    places = Places(session="SESSION", backup="BACKUP")
     if is_json:
         print_json({"errors": [error_json(words_of(code), places) for code in chosen or ERRORS]})
         return

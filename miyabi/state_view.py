@@ -15,7 +15,7 @@ from miyabi.orchestration.error_text import left_out
 from miyabi.orchestration.findings import Change
 from miyabi.state_looked import Report
 from miyabi.state_repair import Settled
-from miyabi.words import age, counted
+from miyabi.words import age, counted, made
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -99,8 +99,7 @@ def summed_up(reports: Sequence[Report], backups: int, now: float, newest: float
     each = ", ".join(f"{number} {status}" for status, number in by_status.most_common())
     bytes_of_all = size(sum(report["size"] for report in reports))
     kept = counted(backups, "backup") if backups else "no backup"
-    made = "" if newest is None else age(now - newest)
-    old = f", the newest {'made just now' if made == 'just now' else f'{made} old'}" if made else ""
+    old = "" if newest is None else f", the newest {made(now - newest)}"
     return f"{counted(len(reports), 'session')}, {bytes_of_all}{': ' if each else ''}{each}; {kept}{old}"
 
 

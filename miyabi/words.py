@@ -25,6 +25,12 @@ def age(seconds: float) -> str:
     return "just now" if seconds < 2 else lasting(seconds)
 
 
+def made(seconds: float) -> str:
+    """How old something is: ``made just now``, ``27 min old``."""
+    told = age(seconds)
+    return "made just now" if told == "just now" else f"{told} old"
+
+
 def clock_time(at: float, now: float, zone: tzinfo | None = None) -> str:
     """A moment on the reader's clock: ``04:12`` today, ``Sat 04:12`` within a week, else with the date.
 

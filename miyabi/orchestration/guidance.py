@@ -12,7 +12,7 @@ from miyabi.orchestration.error_words import Places, filled_in
 from miyabi.records import Severity
 from miyabi.severity import rank
 from miyabi.state import Observed
-from miyabi.words import age, counted
+from miyabi.words import age, counted, made
 
 Risk = Literal["low", "medium", "high"]
 
@@ -64,6 +64,9 @@ _PACE = 10_000_000
 # Seconds after which a backup is old: much may have happened since.
 _OLD = 24 * 3600.0
 
+# In the name of a backup of what was replaced, which may have been damaged.
+_REPLACED = ".replaced"
+
 
 @dataclass(frozen=True, slots=True)
 class FoundBackup:
@@ -95,6 +98,11 @@ class Found:
     backups: tuple[FoundBackup, ...] = ()
     has_log: bool = False
     held: tuple[str, ...] = ()
+
+    @property
+    def backup(self) -> FoundBackup | None:
+        """The one to go back to: the newest of a valid state, else the newest of what was replaced."""
+        return min(self.backups, key=lambda each: (_REPLACED in each.name, -each.made_at), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +194,8 @@ def _repairing(found: Found, *, is_damaged: bool) -> Iterator[Step]:
         option = " --session {session}" if session else ""
         text = "Or rebuild it from the event log; it shows the difference, and asks."
         yield _step(text, f"miyabi state replay {{where}}{option}", places, work * 2, "medium")
-    if is_damaged and found.backups:
-        newest = found.backups[0]
-        old = found.now - newest.made_at
-        text = f"Or go back to the newest backup, {age(old)} old: {_since(found)}"
+    if is_damaged and (newest := found.backup) is not None:
+        text = f"Or go back to the newest backup, {made(found.now - newest.made_at)}: {_since(found)}"
         option = " --session {session}" if session else ""
         yield _step(text, f"miyabi state restore {{where}}{option} {{backup}}", places, work, "medium")
     if is_damaged:
@@ -228,7 +234,7 @@ def _step(text: str, command: str, places: Places, seconds: float, risk: Risk = 
 
 
 def _places(found: Found, session: str) -> Places:
-    return Places(found.workspace, session, found.host, found.backups[0].name if found.backups else "")
+    return Places(found.workspace, session, found.host, found.backup.name if found.backup else "")
 
 
 def _seconds(found: Found) -> float:
@@ -243,13 +249,17 @@ def _risk(found: Found, *, is_damaged: bool) -> tuple[Risk, str]:
         return "low", f"Nothing is lost: {kept}."
     if not found.backups and not found.has_log:
         return "high", f"Neither a backup nor an event log is there: what the file has lost cannot be had; {kept}."
-    if not found.has_log and found.now - found.backups[0].made_at > _OLD:
-        old = age(found.now - found.backups[0].made_at)
-        return "medium", f"The newest backup is {old} old, and no event log says what happened since; {kept}."
+    newest = found.backup
+    if not found.has_log and newest is not None and found.now - newest.made_at > _OLD:
+        return (
+            "medium",
+            f"The newest backup is {age(found.now - newest.made_at)} old, and no event log says what happened since; {kept}.",
+        )
     have = " and ".join(
         filter(None, (counted(len(found.backups), "backup") if found.backups else "", "an event log" * found.has_log))
     )
-    return "low", f"There is {have} to go by, and {kept}."
+    verb = "are" if len(found.backups) > 1 else "is"
+    return "low", f"There {verb} {have} to go by, and {kept}."
 
 
 def _prerequisites(codes: Collection[str], found: Found) -> Iterator[str]:
