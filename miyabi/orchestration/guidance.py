@@ -12,7 +12,7 @@ from miyabi.orchestration.error_words import Places, filled_in
 from miyabi.records import Severity
 from miyabi.severity import rank
 from miyabi.state import Observed
-from miyabi.words import age, counted, made
+from miyabi.words import counted, made
 
 Risk = Literal["low", "medium", "high"]
 
@@ -251,10 +251,8 @@ def _risk(found: Found, *, is_damaged: bool) -> tuple[Risk, str]:
         return "high", f"Neither a backup nor an event log is there: what the file has lost cannot be had; {kept}."
     newest = found.backup
     if not found.has_log and newest is not None and found.now - newest.made_at > _OLD:
-        return (
-            "medium",
-            f"The newest backup is {age(found.now - newest.made_at)} old, and no event log says what happened since; {kept}.",
-        )
+        old = made(found.now - newest.made_at)
+        return "medium", f"The newest backup is {old}, and no event log says what happened since; {kept}."
     have = " and ".join(
         filter(None, (counted(len(found.backups), "backup") if found.backups else "", "an event log" * found.has_log))
     )
