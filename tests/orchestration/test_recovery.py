@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
 from typing import Any
 
@@ -106,6 +107,19 @@ def test_critical_is_the_newest_valid_backup_brought_up_to_date() -> None:
     assert found.steps[3].endswith("it is of the session theirs")
 
 
+def test_critical_is_the_backup_also_where_the_log_is_whole() -> None:
+    log = log_of(("session_created", {"state": FULL}))
+    assert recovered(b"", as_content(FULL), log=log, name=SESSION_ID).method == "backup"
+    assert recovered(b"", log=log, name=SESSION_ID).method == "replay"
+
+
+def test_a_log_that_begins_in_the_middle_is_the_last_that_is_tried() -> None:
+    log = log_of(("task_created", {"task": a_task("T9")}), since=40)
+    found = recovered(b"", log=log, name=SESSION_ID)
+    assert (found.method, set(at(found.state, TASKS))) == ("replay", {"T9"})
+    assert found.missing == ("what happened before event 40: the log begins there, with no whole state",)
+
+
 def test_a_backup_without_a_log_says_that_what_came_after_it_is_missing() -> None:
     found = recovered(b"", as_content(FULL))
     assert (found.method, found.state) == ("backup", FULL)
@@ -179,6 +193,14 @@ def test_critical_data_of_a_torn_file_is_kept() -> None:
 def test_what_stands_behind_the_end_is_archived() -> None:
     found = recovered(as_content(FULL) + as_content(a_session(tasks=[a_task("older")], active=9999)))
     assert (found.method, set(ids(found.state))) == ("repair", set(ids(FULL)))
+    assert ("task", "older") in [(each.kind, each.id) for each in found.archived]
+
+
+def test_what_stands_before_the_beginning_is_archived() -> None:
+    found = recovered(b'"a lonely text" ' + as_content(FULL))
+    assert set(ids(found.state)) == set(ids(FULL))
+    assert [(each.kind, each.value) for each in found.archived] == [("text", '"a lonely text"')]
+    assert found.missing == ("1 piece of its text, which could not be read; the archive has them",)
 
 
 def test_unreadable_pieces_are_archived_as_they_stand() -> None:
@@ -265,6 +287,24 @@ def test_whatever_a_file_holds_it_is_never_an_exception(garbage: bytes, place: i
 def test_whatever_is_like_json_it_is_never_an_exception(content: bytes) -> None:
     recovered(content)
     recovered(b'{"session": {"id": "s"}, ' + content, as_content(FULL))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b'{"a":' * 20_000, b"{}" * 20_000, b'{"' + b'\\"' * 20_000, b"{" + b"a " * 20_000, b'{"a' + b'"' * 20_000),
+        *(
+            b'{"id":{"id":"id",' * 5_000,
+            b'{"execution":{"tasks":' + b"[{" * 20_000,
+            b'{"session": {"lifecycle": {' * 2_000,
+        ),
+        *(b'{"execution":{"tasks":{' + b'"T":{"id":"T","title":"x"},' * 5_000, b'{"x":{' + b'"k":[],{"id":1},' * 5_000),
+    ],
+)
+def test_a_hostile_file_costs_little(content: bytes) -> None:
+    began = time.process_time()
+    recovered(content)
+    assert time.process_time() - began < 10
 
 
 def test_no_name_is_lost() -> None:
