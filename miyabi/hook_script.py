@@ -82,7 +82,7 @@ while IFS= read -r line && [ "$line" != "##$nonce" ]; do text="$text$line
 eval "$text"
 if [ "$size" -gt 0 ]; then
   ( umask 077; cat >"$work/data" ) 2>/dev/null || refuse no-room "$work"
-  [ "$(wc -c <"$work/data")" -eq "$size" ] || refuse torn
+  [ "$(($(wc -c <"$work/data")))" -eq "$size" ] || refuse torn
   exec 4<"$work/data"; rm -f "$work/data"
 else exec 4</dev/null; fi"""
 

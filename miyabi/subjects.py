@@ -5,6 +5,9 @@ from __future__ import annotations
 # The EC2 instance that a host is.
 INSTANCE = "instance"
 
+# The script by which L3 sets a host up.
+SETUP = "setup script"
+
 # What an agent's case begins with: its pane's target follows.
 AGENT = "agent "
 
@@ -20,10 +23,11 @@ _ALONE = frozenset(
         "cockpit",
         "tasks",
         "workspaces",
+        SETUP,
         INSTANCE,
     }
 )
-_NAMED = (AGENT, "task ", "server ", "log ", "temp ", "config ", "integration ", "network ", "orchestration ")
+_NAMED = (AGENT, "task ", "server ", "log ", "temp ", "config ", "integration ", "network ", "orchestration ", "hook ")
 
 
 def is_subject(target: str) -> bool:

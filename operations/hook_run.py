@@ -9,7 +9,9 @@ from pyinfra import logger
 from pyinfra.api import StringCommand
 
 from miyabi.errors import ParseError
+from miyabi.subjects import SETUP
 from operations.refusal import refuse
+from operations.upkeep import note
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
@@ -68,8 +70,12 @@ def set_up(state: State, host: Host, script: str, seconds: float) -> bool:
 
     hook = hook_of(script, timeout=min(max(1.0, seconds), LONGEST))
     if isinstance(hook, str):
-        return refuse(state, host, f"setup script: {hook}")
-    result = run_hook(host, hook, "setup script")
-    if result.problem is None:
-        return True
-    return refuse(state, host, f"setup script {hook.program}: {result.problem}: {result.reason}")
+        reason = hook
+    else:
+        result = run_hook(host, hook, SETUP)
+        if result.problem is None:
+            return True
+        reason = f"{hook.program}: {result.problem}: {result.reason}"
+    # What was restored stays, but the host is not what its spec says: a human hears of it.
+    note(host, SETUP, "failed", reason)
+    return refuse(state, host, f"{SETUP}: {reason}")

@@ -42,7 +42,7 @@ def test_it_runs_with_data(machine: Machine) -> None:
 
 def test_a_failure_fails_the_host_in_one_line_and_shows_what_it_printed(machine: Machine) -> None:
     write(machine, "#!/bin/sh\necho 'export API_TOKEN=abc123def'; printf '\\033[31mred\\r\\n'; exit 4\n")
-    done = ran(machine, "~/hook.sh --token hunter2hunter2")
+    done = ran(machine, "~/hook.sh --token hunter2hunter2", name="Hook")
     assert done.failed
     assert "hook ~/hook.sh: HOOK_EXECUTION_FAILED: exit code 4: red" in said(done)
     assert "API_TOKEN=********" in said(done)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from miyabi.hook_script import hook_input, hook_script
-from tests.facts.hosts import INSTALLED_SHELLS, SHELLS
+from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, busybox_host
 from tests.fleet.machine import Machine
 from tests.fleet.processes import HOST_VARIABLE, alive, end
 from tests.fleet.programs import required
@@ -100,9 +100,8 @@ def test_its_environment_is_clean(machine: Machine, shell: str) -> None:
 @each_shell
 def test_one_that_hangs_is_ended_with_all_that_it_has_started(machine: Machine, shell: str) -> None:
     (machine.home / "daemon.py").write_text(_DAEMON)
-    write(
-        machine, f"#!/bin/sh\nsleep 61 &\n{sys.executable} daemon.py ~/pid\nsh -c 'sleep 62; :' &\necho on; sleep 63\n"
-    )
+    more = f"sh -c 'sleep 62; :' &\nenv -i sleep 64 &\n{sys.executable} daemon.py ~/pid\n"
+    write(machine, f"#!/bin/sh\nsleep 61 &\n{more}echo on; sleep 63\n")
     found = run(machine, "~/hook.sh", shell, timeout=1)
     assert found.problem == "HOOK_TIMEOUT"
     assert "no end within 1 s; it was ended with all that it had started" in found.reason
@@ -134,6 +133,8 @@ def test_one_that_is_stopped_is_ended(machine: Machine) -> None:
     write(machine, "#!/bin/sh\nkill -STOP $$\n")
     found = run(machine, "~/hook.sh", timeout=1)
     assert (found.problem, found.left) == ("HOOK_TIMEOUT", ())
+    # It goes on, and so takes its TERM: it was not killed.
+    assert found.seconds < 4
     assert all_ended(machine)
 
 
@@ -250,6 +251,20 @@ def test_without_setsid_it_is_ended_as_a_whole_all_the_same(machine: Machine, ki
         (folder / tool).symlink_to(Path(required(tool)).resolve() if tool != "python3" else sys.executable)
     machine.environment["PATH"] = str(folder)
     write(machine, "#!/bin/sh\nsleep 61 & (sleep 62; :) & sleep 63\n")
+    found = run(machine, "~/hook.sh", shell, timeout=1)
+    assert (found.problem, found.left) == ("HOOK_TIMEOUT", ())
+    assert all_ended(machine)
+
+
+@pytest.mark.parametrize("shell", [each for each in INSTALLED_SHELLS if each == "busybox"])
+def test_busybox_alone_is_enough(machine: Machine, tmp_path: Path, shell: str) -> None:
+    machine.environment["PATH"] = folder = busybox_host(tmp_path).environment["PATH"]
+    (Path(folder) / "busybox").symlink_to(required("busybox"))
+    write(machine, "#!/bin/sh\ncat; yes | head -c 300000; echo end; exit 3\n")
+    found = run(machine, "~/hook.sh", shell, data="first")
+    assert (found.code, found.output[:9], found.output[-4:]) == (3, '"first"\ny', "end\n")
+    assert found.left_out == 300_000 + len('"first"\nend\n') - 65536
+    write(machine, "#!/bin/sh\n(trap '' HUP; setsid sleep 61) & sleep 62\n")
     found = run(machine, "~/hook.sh", shell, timeout=1)
     assert (found.problem, found.left) == ("HOOK_TIMEOUT", ())
     assert all_ended(machine)

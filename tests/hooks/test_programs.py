@@ -154,9 +154,9 @@ def test_where_nothing_can_be_written(machine: Machine) -> None:
 
 
 def test_data_that_does_not_arrive_whole_is_not_acted_on(machine: Machine) -> None:
-    wanted = hook("touch ~/ran", data={"a": "b" * 100})
-    for stdin in ("", "words=touch\n", "words='touch ran'\nfolder=/\n##"):
-        _, done = run_text(machine, wanted, stdin=stdin)
-        assert "outcome torn" in done.stdout
+    for wanted in (hook("touch ~/ran", data={"a": "b" * 100}), hook("touch ~/ran")):
+        for stdin in ("", "words=touch\n", "words='touch ran'\nfolder=~\n##"):
+            _, done = run_text(machine, wanted, stdin=stdin)
+            assert "outcome torn" in done.stdout
     assert not (machine.home / "ran").exists()
     assert all_ended(machine)
