@@ -102,6 +102,7 @@ def test_a_rebuild_without_the_others_is_told_as_far_as_it_goes(machine: Machine
     assert "| tmuxp load / our client call | - | at least 5 | not measured |" in said
 
 
+@pytest.mark.slow
 def test_a_run_without_changes_is_one_connection_and_one_execution() -> None:
     with playground(apart=True) as ground:
         warm = Machine.build(ground.fleet.run, "warm")

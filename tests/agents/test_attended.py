@@ -136,6 +136,7 @@ def test_an_agent_that_tells_of_one_limit_after_the_other_is_not_told_to_go_on_e
     assert not runs[-1].failed
 
 
+@pytest.mark.slow
 def test_an_overloaded_service_is_left_alone_and_then_asked_by_one(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_full_context_is_shortened_where_the_spec_says_so(machine: Machine, tm
     assert fleet.agents.keys("kaede").count("/compact") <= 2
 
 
+@pytest.mark.slow
 def test_a_question_about_trust_is_answered_where_the_spec_says_so(machine: Machine, tmux_server: TmuxServer) -> None:
     fleet = Fleet(machine, tmux_server, trust=True)
     fleet.agents.steered("kaede", "trust")

@@ -52,6 +52,7 @@ _SHOWN = [
 ]
 
 
+@pytest.mark.slow
 def test_each_play_looks_as_the_real_ones_do(stage: Stage) -> None:
     for kind in ("claude", "codex"):
         stage.play(kind, kind)

@@ -124,6 +124,7 @@ def test_an_inventory_that_cannot_be_read_is_told_in_a_line(here: Ground) -> Non
     assert "fleet.py: cannot be read: SyntaxError" in refused(here, "up")
 
 
+@pytest.mark.slow
 def test_a_tmux_that_does_not_answer_is_unknown(here: Ground) -> None:
     here.up()
     pid = here.tmux.pid()

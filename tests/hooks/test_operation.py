@@ -108,6 +108,7 @@ def _deploy(fleet: Fleet, arguments: str) -> tuple[Path, Path]:
     return fleet.write_inventory(), deploy
 
 
+@pytest.mark.slow
 def test_over_a_connection(ssh_fleet: Fleet, ssh_host: SshHost) -> None:
     write(ssh_host.machine, "#!/bin/sh\nwc -c >~/size; sleep 300 & yes | head -c 1000000; echo; exit 0\n")
     inventory, deploy = _deploy(ssh_fleet, "path='~/hook.sh', data={'much': 'é' * 200_000}, timeout=20")

@@ -173,7 +173,9 @@ def test_output_around_the_bounds_is_whole(machine: Machine, shell: str) -> None
         assert found.left_out == 0
 
 
-@each_shell
+@pytest.mark.parametrize(
+    "shell", [each if each == "dash" else pytest.param(each, marks=pytest.mark.slow) for each in INSTALLED_SHELLS]
+)
 def test_what_it_leaves_running_goes_on_and_is_not_waited_for(machine: Machine, shell: str) -> None:
     (machine.home / "lasting.py").write_text(_LASTING)
     write(machine, f"#!/bin/sh\n{sys.executable} lasting.py &\nuntil [ -s pid ]; do sleep 0.1; done; echo done\n")

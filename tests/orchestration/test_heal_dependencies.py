@@ -50,6 +50,7 @@ def test_a_link_is_taken_out_exactly_when_it_closes_a_circle_of_stronger_ones(li
     assert closing(links) == out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("length", "last"), [(100_000, 0), (10_000, 9_999)])
 def test_a_long_circle_costs_little_and_recurses_not(length: int, last: int) -> None:
     links = [(f"T{number}", f"T{(number + 1) % length}") for number in range(length)]

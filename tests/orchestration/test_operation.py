@@ -136,6 +136,7 @@ def test_the_living_child_of_a_dead_agent_is_ended_only_where_the_spec_says_so(
     assert (living.poll() is not None) == end
 
 
+@pytest.mark.slow
 def test_a_lock_of_a_living_program_is_respected(
     workspace: Path, machine: Machine, living: subprocess.Popen[bytes]
 ) -> None:

@@ -190,6 +190,7 @@ def test_lone_halves_of_characters_are_written_as_escapes() -> None:
     assert read_state(content).state == state
 
 
+@pytest.mark.slow
 def test_a_state_of_50_megabytes_is_read_and_written() -> None:
     state = a_full_session()
     state["observability"]["metrics"]["samples"] = ["x" * 1000] * 50_000

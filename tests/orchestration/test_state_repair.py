@@ -134,6 +134,7 @@ def test_who_goes_on_with_what_was_repaired_is_no_trouble(path: Path, there: Loc
     assert tasks_in(path) == ["T1", "T2"]
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_written_stops_no_other(path: Path, there: LocalState) -> None:
     put(path, sick("T1"))
     put(path, sick("T2"), "session-2.json")

@@ -174,6 +174,7 @@ def test_l1_keeps_the_pane_and_its_place(ssh_fleet: Fleet, built: SshHost, spec:
     assert built.tmux.run("display-message", "-p", "-t", "=miyabi:codegen-1", "#{window_layout}") == layout
 
 
+@pytest.mark.slow
 def test_one_level_alone_leaves_the_damage_of_the_others(ssh_fleet: Fleet, built: SshHost, spec: Path) -> None:
     _kill_agent(built.tmux)
     built.tmux.run("kill-window", "-t", "=miyabi:monitor")
@@ -184,6 +185,7 @@ def test_one_level_alone_leaves_the_damage_of_the_others(ssh_fleet: Fleet, built
     assert "needs L1" in done.output
 
 
+@pytest.mark.slow
 def test_an_agent_that_exits_at_once_climbs_and_fails_cleanly(ssh_fleet: Fleet, built: SshHost, spec: Path) -> None:
     healthy = {name: pane for name, pane in panes(built.tmux).items() if name != "kaede"}
     broken = {**SPEC, "sessions": yaml.safe_load(yaml.safe_dump(SPEC["sessions"]).replace(AGENT, "exit 7", 1))}
@@ -323,6 +325,7 @@ def test_a_host_that_ssh_cannot_reach_stops_no_other(ssh_fleet: Fleet, spec: Pat
     assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_the_snapshot_keeps_what_was_on_the_screens(ssh_fleet: Fleet, built: SshHost, spec: Path) -> None:
     built.tmux.run("send-keys", "-t", panes(built.tmux)["guardian"][0], "remember me", "Enter")
     wait_until(lambda: "remember me" in screen(built.tmux, panes(built.tmux)["guardian"][0]))
@@ -335,6 +338,7 @@ def test_the_snapshot_keeps_what_was_on_the_screens(ssh_fleet: Fleet, built: Ssh
     assert {path.stat().st_mode & 0o777 for path in snapshot.iterdir()} == {0o600}
 
 
+@pytest.mark.slow
 def test_the_setup_script_runs_when_l3_acted_and_only_then(ssh_fleet: Fleet, ssh_host: SshHost, spec: Path) -> None:
     script = ssh_host.home / "set up.sh"
     script.write_text('#!/bin/sh\necho "$1" >>"$HOME/setup-ran"\n')

@@ -85,6 +85,7 @@ def test_a_clock_that_jumps_makes_no_burst_and_no_eternal_hold(play: Play, jump:
     assert any(not play.run(900).failed for _ in range(10))
 
 
+@pytest.mark.slow
 def test_three_agents_that_crash_for_ever_do_not_stop_the_fleet(play: Play) -> None:
     names = ("a", "b", "c")
     agents.install(play.machine, *names, at_once=True)

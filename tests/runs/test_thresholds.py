@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.recovery.operating import kill
 from tests.runs import agents
 from tests.runs.play import Play
@@ -19,6 +21,7 @@ AGENTS = {"agents_down": {"warning": "25%", "critical": "75%", "check_every": "1
 ALL = {**AGENTS, "success_rate": {"warning": "90%", "critical": "70%", "over": "24h", "at_least": 5}}
 
 
+@pytest.mark.slow
 def test_an_agent_with_an_incident_of_its_own_is_told_of_once(play: Play) -> None:
     agents.install(play.machine, "kaede", at_once=True)
     agents.make_well(play.machine, ["kaede"])

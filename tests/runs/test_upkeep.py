@@ -87,6 +87,7 @@ def test_a_file_that_something_breaks_each_time(play: Play) -> None:
     assert not play.attention()
 
 
+@pytest.mark.slow
 def test_tidying_is_limited_by_nothing(play: Play) -> None:
     path = play.machine.home / "app.log"
     play.wants(SPEC)

@@ -53,6 +53,7 @@ def test_scheduled_by_cron_it_runs(ssh_fleet: Fleet, clone: Path) -> None:
     assert ssh_fleet.control_tmux.pid() is not None
 
 
+@pytest.mark.slow
 def test_data_from_the_command_line(ssh_fleet: Fleet, clone: Path) -> None:
     state = imitate(ssh_fleet.control, "cron", "systemd")
     folder = ssh_fleet.control.home / ".config" / "systemd" / "user"

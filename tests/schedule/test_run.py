@@ -167,6 +167,7 @@ def test_a_killed_holder_is_replaced_with_what_it_had_started(clone: Clone) -> N
     assert "seconds=? came to no end of its own: killed" in clone.lines[0]
 
 
+@pytest.mark.slow
 def test_a_stopped_holder_counts_until_its_deadline(clone: Clone) -> None:
     first, pyinfra = clone.start_waiting()
     os.kill(first.pid, signal.SIGSTOP)
@@ -193,6 +194,7 @@ def test_an_overdue_holder_that_still_can_ends_itself(clone: Clone) -> None:
     assert [line.split()[0] for line in clone.lines] == ["error", "ok"]
 
 
+@pytest.mark.slow
 def test_of_two_that_take_over_one_does(clone: Clone) -> None:
     first, _ = clone.start_waiting()
     os.kill(first.pid, signal.SIGSTOP)

@@ -291,6 +291,7 @@ while time.monotonic() < end:
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_is_being_written_is_not_judged(machine: Machine, config: Path) -> None:
     good = '{"a": "long text that is written in two pieces"}'
     command = [sys.executable, "-c", WRITER, str(config), good, "60"]

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fleet.control import REPOSITORY, Fleet
 from tests.fleet.processes import alive
 from tests.fleet.sshd import SshHost
@@ -42,6 +44,7 @@ def test_a_server_outlives_the_connection_and_sshd(ssh_fleet: Fleet, ssh_host: S
     assert pids(machine, server) == [pid]
 
 
+@pytest.mark.slow
 def test_two_controllers_at_once_start_one(ssh_fleet: Fleet, ssh_host: SshHost) -> None:
     machine = ssh_host.machine
     server = arguments_for(machine)

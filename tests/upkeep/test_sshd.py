@@ -396,6 +396,7 @@ def test_a_hung_listener_with_a_broken_configuration_is_left_alone(pixel: Ground
     assert pixel.listeners() == {hung}
 
 
+@pytest.mark.slow
 def test_sshd_s_complaint_on_the_phone(pixel: Ground) -> None:
     with (pixel.machine.root / "sshd_config").open("a") as file:
         file.write("NoSuchOption yes\n")
@@ -409,6 +410,7 @@ def test_a_phone_without_services(pixel: Ground) -> None:
     repaired(pixel)
 
 
+@pytest.mark.slow
 def test_service_daemon_does_nothing(pixel: Ground) -> None:
     """Then a plain sshd is the way out."""
     pixel.program("service-daemon", "exit 0")
