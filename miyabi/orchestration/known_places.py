@@ -33,6 +33,7 @@ _SIGNS: Mapping[Path, frozenset[str]] = {
 _ENOUGH: Mapping[Path, int] = {TASKS: 3, AGENTS: 3, LOCKS: 1}
 _MESSAGE_SIGNS = frozenset(_MESSAGE.split())
 _EVENT_SIGNS = frozenset(_EVENT.split())
+_SESSION_SIGNS = frozenset({"id", "created_at", "mode", "user_context", "lifecycle", "version"})
 _COMMON = frozenset({"id", "type", "metadata"})
 
 # Objects by name: what stands in one directly is a thing of its kind.
@@ -103,8 +104,10 @@ def is_event(value: object) -> bool:
 
 
 def fields(path: Path) -> frozenset[str]:
-    """What may be said of the things that stand at ``path``."""
-    return _SIGNS.get(AGENTS if path == POOL else path, frozenset()) | _COMMON
+    """What may be said of the things that stand at ``path``, or of the session; none when they are not known."""
+    if path == ("session",):
+        return _SESSION_SIGNS
+    return _SIGNS.get(AGENTS if path == POOL else path, frozenset()) | _COMMON if path in MAPS else frozenset()
 
 
 def item_fields() -> frozenset[str]:

@@ -10,10 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from miyabi.orchestration.known_places import MAPS, PLACES, Path, fields, item_fields
+from miyabi.orchestration.known_places import Path, fields, item_fields
+from miyabi.orchestration.loose_brackets import FAR, Brackets
 from miyabi.orchestration.loose_text import (
+    Token,
     is_item,
     is_key,
+    is_quote,
     next_chars,
     read_bare,
     read_bare_key,
@@ -21,9 +24,9 @@ from miyabi.orchestration.loose_text import (
     skip_blank,
 )
 from miyabi.orchestration.loose_tree import Frame
-from miyabi.orchestration.loose_way import NEW, WayBack
+from miyabi.orchestration.loose_way import NEW
 from miyabi.orchestration.session_json import DEEPEST
-from miyabi.orchestration.session_state import CHANNELS, QUEUES, State
+from miyabi.orchestration.session_state import State
 
 _BEGINNING = re.compile('[{"]')
 
@@ -54,13 +57,8 @@ def read_loose(text: str) -> Loose:
     return _Reader(text).read()
 
 
-class _Reader(WayBack):
+class _Reader(Brackets):
     """The reading of one text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.nameless: list[tuple[Path, Any]] = []
-        self.too_deep = 0
 
     def read(self) -> Loose:
         self.at = skip_blank(self.text, 0)
@@ -79,11 +77,15 @@ class _Reader(WayBack):
             self._before_object()
         elif char == '"':
             self._text()
+        elif char in "{}[],:" and self._is_quote(char):
+            self.damages += 1
+            self.at += 1
+            self._bare()
         elif char in NEW:
-            self._open(char)
+            self.open(char)
         elif char in "}]":
             self.at += 1
-            self._close(char)
+            self.close(char)
         elif char == ",":
             self.at += 1
             self._comma()
@@ -92,6 +94,22 @@ class _Reader(WayBack):
             self.damages += self.stack[-1].key is None
         else:
             self._bare()
+
+    def _is_quote(self, char: str) -> bool:
+        """Whether a bracket, a comma or a colon stands where it cannot, and a text without its quote follows."""
+        if not self.stack or not is_quote(self.text, self.at):
+            return False
+        if char in NEW:
+            return self.stack[-1].is_object and (self.stack[-1].key is None or self._is_value())
+        before = self.text[max(self.at - FAR, 0) : self.at].rstrip()
+        return char in "}]" or before.endswith(("{", "[", ",", ":"))
+
+    def _is_value(self) -> bool:
+        """Whether a text without its first quote stands behind the next character, and then another key."""
+        end = self.text.find('"', self.at) + 1
+        if next_chars(self.text, end) != ",":
+            return False
+        return self.follows_key(skip_blank(self.text, skip_blank(self.text, end) + 1))
 
     def _before_object(self) -> None:
         """Outside of everything: a key means that the brace before it is gone."""
@@ -104,125 +122,6 @@ class _Reader(WayBack):
         following = _BEGINNING.search(self.text, self.at + 1)
         self.at = following.start() if following else len(self.text)
 
-    # Objects and lists: how they begin.
-
-    def _open(self, char: str) -> None:
-        self.at += 1
-        if len(self.stack) >= DEEPEST:
-            self.too_deep += 1
-            self.damages += 1
-            return
-        value: Any = NEW[char]()
-        if not self.stack:
-            self.enter(value)
-            return
-        frame = self.stack[-1]
-        if frame.is_object and frame.key is None:
-            self.damages += 1
-            if (
-                self.closed
-                and char == "{"
-                and not self.text[max(self.at - 200, 0) : self.at - 1].rstrip().endswith(",")
-            ):
-                self.leave(0)  # another whole one behind the first
-                self.enter(value)
-                return
-            if not self.find_list(value):
-                self.nameless.append((self.last_path, value))
-                self.enter(value)
-                return
-        if self._is_doubled(frame, char):
-            return
-        self.enter(value, self.put(value))
-
-    def _is_doubled(self, frame: Frame, char: str) -> bool:
-        """Whether what begins here has begun before; then it goes on."""
-        path = self.path
-        if not frame.is_object:
-            is_doubled = char == "[" and not frame.value and (path in PLACES or path[:-1] in {QUEUES, CHANNELS})
-            self.damages += is_doubled
-            return is_doubled
-        key = frame.key or ""
-        if key not in frame.value or (*path, key) not in PLACES or not isinstance(frame.value[key], NEW[char]):
-            return False
-        self.damages += 1
-        frame.key = None
-        frame.value[key] = frame.value.pop(key)
-        self.reopen()
-        return True
-
-    # How they end.
-
-    def _close(self, char: str) -> None:
-        if self.too_deep:
-            self.too_deep -= 1
-            return
-        frame = self.stack[-1]
-        if (
-            frame.key is not None
-            and self.text[max(self.at - 200, 0) : self.at - 1].rstrip().endswith(":")
-            and self._opens()
-        ):
-            return
-        if self._is_comma(frame):
-            return
-        if frame.is_object != (char == "}"):
-            self.damages += 1
-            if not self._close_other(char, frame):
-                return
-        if len(self.stack) == 1:
-            self.damages += self.closed
-            self.closed = True  # it goes on when more follows: a brace too many is a damage like another
-            frame.key = None
-            return
-        self.leave(len(self.stack) - 1)
-
-    def _is_comma(self, frame: Frame) -> bool:
-        """Whether what closes stands instead of a comma: what follows goes on with the same thing."""
-        at = skip_blank(self.text, self.at)
-        if self.text[at : at + 1] != '"' or not frame.is_object:
-            return False
-        token = read_quoted(self.text, at, as_key=True)
-        known = fields(self.path[:-1]) if self.path[:-1] in MAPS else item_fields()
-        is_field = is_key(self.text, token.end) and token.value in known and token.value not in frame.value
-        self.damages += is_field and bool(known.intersection(frame.value))
-        return is_field and bool(known.intersection(frame.value))
-
-    def _opens(self) -> bool:
-        """Whether what closes stands instead of what opens, because a key or a text follows."""
-        at = skip_blank(self.text, self.at)
-        if self.text[at : at + 1] != '"':
-            return False
-        self.damages += 1
-        follows_key = is_key(self.text, read_quoted(self.text, at, as_key=True).end)
-        value: Any = {} if follows_key else []
-        self.enter(value, self.put(value))
-        return True
-
-    def _close_other(self, char: str, frame: Frame) -> bool:
-        """Where something else is closed than what is open; whether one more is to be closed after what was done."""
-        if len(self.stack) == 1:
-            return False
-        if char == "}":
-            if self._goes_on_as_list():
-                return False  # it stands instead of, or beside the one that an item ends with
-            self.leave(len(self.stack) - 1)  # the bracket before it is gone
-            return True
-        if frame.items and frame.last is not None:
-            frame.value[frame.last] = [frame.last_value, *frame.items]  # the bracket that opens the list is gone
-            frame.items = []
-            return False
-        if not self.stack[-2].is_object:
-            if not self._goes_on_as_list():
-                self.leave(len(self.stack) - 1)  # the brace before it is gone
-            return True
-        return next_chars(self.text, self.at) not in {"}", "]"}
-
-    def _goes_on_as_list(self) -> bool:
-        """Whether another object follows without a key."""
-        at = skip_blank(self.text, self.at)
-        return self.text[at : at + 1] == "," and next_chars(self.text, at + 1) == "{"
-
     # What stands in them.
 
     def _comma(self) -> None:
@@ -230,6 +129,8 @@ class _Reader(WayBack):
         if frame.key is None:
             return
         self.damages += 1
+        if self.before().endswith(":") and self.begins_here(frame.key):
+            return
         if frame.last is not None and is_item(self.text, self.at):
             frame.items.append(frame.key)
         else:
@@ -238,12 +139,14 @@ class _Reader(WayBack):
 
     def _text(self) -> None:
         frame = self.stack[-1]
-        token = read_quoted(self.text, self.at, as_key=frame.is_object and frame.key is None)
+        as_key = frame.is_object and frame.key is None
+        token = read_quoted(self.text, self.at, as_key=as_key, in_list=not frame.is_object)
         self.at = token.end
         self.damages += token.is_damaged
-        if token.is_none:
+        if token.is_none or self._is_stray(frame, token):
             return
-        if not is_key(self.text, token.end):
+        self._skip_quote()
+        if not is_key(self.text, self.at):
             if frame.is_object and frame.key is None:
                 self._key_without_colon(frame, token.value)
             else:
@@ -258,8 +161,26 @@ class _Reader(WayBack):
             self.enter(value, self.put(value))
         self.key(token.value)
 
+    def _is_stray(self, frame: Frame, token: Token) -> bool:
+        """Whether a lonely quote stands instead of what opens the value, or beside it."""
+        if token.value or not token.is_damaged or frame.key is None:
+            return False
+        return self.begins_here(frame.key) or next_chars(self.text, self.at) in NEW
+
+    def _skip_quote(self) -> None:
+        """Pass over a quote that stands twice."""
+        following = self.text[self.at : self.at + 2]
+        if following[:1] == '"' and not following[1:].isalnum() and following[1:] != '"':
+            self.damages += 1
+            self.at += 1
+
     def _key_without_colon(self, frame: Frame, content: str) -> None:
         self.damages += 1
+        if self._is_colon(content):
+            self.at = skip_blank(self.text, self.at)
+            self.key(content)
+            self.at += 1
+            return
         following = next_chars(self.text, self.at)
         if following == "]" and frame.last is not None:
             frame.items.append(content)
@@ -267,6 +188,20 @@ class _Reader(WayBack):
             frame.value.setdefault(content, None)
         else:
             frame.key = content
+
+    def _is_colon(self, content: str) -> bool:
+        """Whether another character stands instead of the colon behind a key."""
+        at = skip_blank(self.text, self.at)
+        if self.text[at : at + 1] not in set(',}]["'):
+            return False
+        following = next_chars(self.text, at + 1)
+        if self.text[at : at + 1] == "[" and self.is_list(content):
+            return False  # it is only gone
+        if following in NEW:
+            return True
+        behind = skip_blank(self.text, at + 1)
+        is_text = following == '"' and not is_key(self.text, read_quoted(self.text, behind, as_key=False).end)
+        return is_text and content in fields(self.path[:-1]) | item_fields()
 
     def _bare(self) -> None:
         frame = self.stack[-1]
@@ -283,7 +218,10 @@ class _Reader(WayBack):
             self.key(token.value)
             return
         token = read_bare(self.text, self.at)
+        is_short = token.end == self.at + 1
         self.at = token.end
         self.damages += token.is_damaged
-        if not token.is_none:
+        if is_short and frame.key is not None and self.begins_here(frame.key):
+            self.damages += 1  # it stands instead of what opens the value
+        elif not token.is_none:
             self.put(token.value)

@@ -20,6 +20,7 @@ _AFTER_KEY = re.compile(r"\s*+:")
 # The end of a text that has swallowed what stood behind it, because its own quote is gone.
 _SWALLOWED = re.compile(r"[\s,:{}\[\]]*[,:{}\[\]][\s,:{}\[\]]*\Z")
 _INSTEAD_OF_QUOTE = re.compile(r"[\[{]\s*+,")
+_TEXT_WITHOUT_QUOTE = re.compile(r'[A-Za-z_][\w .@/+-]{0,200}+"')
 _ANOTHER = re.compile(r'\s*+["{\[]')
 # One character where another one should be, before the next text.
 _STRAY = re.compile(r'\s*+[^\s"{}\[\]]\s*+["{\[,}\]]')
@@ -72,8 +73,12 @@ def next_chars(text: str, at: int, count: int = 1) -> str:
     return text[at : at + count]
 
 
-def read_quoted(text: str, at: int, *, as_key: bool) -> Token:
-    """A text that begins with a quote, also where the other one is gone."""
+def read_quoted(text: str, at: int, *, as_key: bool, in_list: bool = False) -> Token:
+    """A text that begins with a quote, also where the other one is gone, or is another character.
+
+    + as_key: whether it stands where a key should
+    + in_list: whether it stands in a list
+    """
     found = _TEXT.match(text, at)
     if found is None:
         return Token("", at + 1, is_damaged=True)
@@ -85,13 +90,20 @@ def read_quoted(text: str, at: int, *, as_key: bool) -> Token:
     swallowed = _SWALLOWED.search(raw[-_FAR:])
     if swallowed and (not found[2] or not _STRAY.match(text, end)):
         own = raw[: len(raw) - len(swallowed[0])]
-        behind = max(swallowed[0].find(":"), 0) if as_key else bool(_INSTEAD_OF_QUOTE.match(swallowed[0]))
+        is_instead = swallowed[0][0] == "]}"[in_list] or _INSTEAD_OF_QUOTE.match(swallowed[0])
+        behind = max(swallowed[0].find(":"), 0) if as_key else bool(is_instead)
         return Token(unescaped(own), at + 1 + len(own) + behind, is_damaged=True)
     is_whole = not found[2] or as_key or _ANOTHER.match(text, end) or _STRAY.match(text, end)
     rest = None if is_whole else _REST_OF_TEXT.match(text, end)
     if rest is None:
         return Token(unescaped(raw), end, is_damaged=True)  # what should follow is gone
     return Token(f'{unescaped(raw)}"{unescaped(rest[0][:-1])}', rest.end(), is_damaged=True)  # a quote in it
+
+
+def is_quote(text: str, at: int) -> bool:
+    """Whether another character stands instead of the quote with which a text begins."""
+    found = _TEXT_WITHOUT_QUOTE.match(text, at + 1)
+    return found is not None and found[0] not in {'true"', 'false"', 'null"'}
 
 
 def read_bare(text: str, at: int) -> Token:

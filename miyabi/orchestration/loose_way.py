@@ -8,7 +8,7 @@ from typing import Any
 from miyabi.orchestration.known_places import MAPS, PLACES, SECTIONS, Path, fields, is_near, is_section, item_fields
 from miyabi.orchestration.loose_text import next_chars, read_quoted, skip_blank
 from miyabi.orchestration.loose_tree import Tree
-from miyabi.orchestration.session_state import State, at as found_at
+from miyabi.orchestration.session_state import QUEUES, State, at as found_at
 
 NEW = {"{": dict, "[": list}
 
@@ -25,6 +25,15 @@ _UNLIKE_FIELDS = frozenset(_PARTS_BY_NAME.split())
 
 class WayBack(Tree):
     """What was read of a text that is a state's, whose parts and things are known."""
+
+    @property
+    def is_known_list(self) -> bool:
+        """Whether what is read now must be a list."""
+        return is_section(self.path, []) or self.path[:-1] == QUEUES
+
+    def is_list(self, key: str) -> bool:
+        """Whether what stands at ``key`` of what is read now must be a list."""
+        return is_section((*self.path, key), []) or self.path == QUEUES
 
     def key(self, key: str) -> None:
         """A key was read: go to what it is a key of, when a bracket before it is gone, or was one too many."""
@@ -44,7 +53,8 @@ class WayBack(Tree):
     def _from_list(self, key: str, kind: str) -> None:
         """A key in a list: a bracket is gone, or the brace of an item."""
         frame, above = self.stack[-1], self.stack[-2]
-        if not frame.value and above.is_object and above.value.get(frame.path[-1]) is frame.value:
+        is_own = above.is_object and above.value.get(frame.path[-1]) is frame.value
+        if not frame.value and is_own and not self.is_known_list:
             frame.value = above.value[frame.path[-1]] = {}  # another bracket stands where a brace should
             return
         is_field = key in item_fields() or any(key in each for each in frame.value[-1:] if isinstance(each, dict))

@@ -34,6 +34,7 @@ from miyabi.orchestration.session_state import (
     TASKS,
     State,
     at,
+    objects,
 )
 
 _FIELDS = fields(TASKS) | fields(AGENTS)
@@ -64,6 +65,7 @@ def put_back(state: State) -> tuple[str, ...]:
             *_move_sections(state),
             *_move_things(state),
             *_move_fields(state),
+            *_move_queues(state),
             *_move_items(state),
             *_rename_fields(state),
         ]
@@ -109,7 +111,7 @@ def _list_item(state: State, item: dict[str, Any]) -> bool:
     to = item.get("to")
     path = RECENT_EVENTS if is_event(item) else (*QUEUES, to) if is_message(item) and isinstance(to, str) else None
     above = None if path is None else _holder(state, path[:-1])
-    held = None if above is None or path is None else above.setdefault(path[-1], [])
+    held = None if above is None or path is None else _made(above, path[-1], [])
     if not isinstance(held, list):
         return False
     held.append(item)
@@ -151,7 +153,7 @@ def _own_place(path: Path, holder: dict[str, Any], value: object) -> Path | None
         return LOCKS
     if like is None or path != like[:-1]:
         return None
-    return POOL if like == AGENTS and "active" in holder and "pool" not in holder else like
+    return POOL if like == AGENTS and holder.get("active") and not holder.get("pool") else like
 
 
 def _goal(key: str, value: dict[str, Any], near: Path | None, state: State) -> Path | None:
@@ -165,7 +167,7 @@ def _goal(key: str, value: dict[str, Any], near: Path | None, state: State) -> P
         return like
     if value.get("id") == key:
         return near
-    return near if near == NODES and key in (at(state, TASKS) or {}) else None
+    return near if near == NODES and key in objects(state, TASKS) else None
 
 
 def _near_map(path: Path, holder: dict[str, Any]) -> Any:
@@ -209,10 +211,7 @@ def _move_items(state: State) -> Iterator[str]:
     groups = (at(state, QUEUES), at(state, CHANNELS))
     lists = [each for group in groups if isinstance(group, dict) for each in group.values() if isinstance(each, list)]
     for held in lists:
-        for place, item in enumerate(list(held)):
-            for key in [key for key, each in item.items() if is_message(each)] if is_message(item) else ():
-                held.insert(place + 1, item.pop(key))
-                yield f"{'.'.join(QUEUES)}.{key}"
+        yield from _unfold(held)
     recent, edges = at(state, RECENT_EVENTS), at(state, EDGES)
     strange = [(held, is_event) for held in (*lists, edges)] + [(held, is_message) for held in (recent, edges)]
     for held, is_strange in strange:
@@ -227,6 +226,30 @@ def _move_items(state: State) -> Iterator[str]:
         if (is_event(value) or is_message(value)) and _list_item(state, state[key]):
             del state[key]
             yield key
+
+
+def _unfold(messages: list[Any]) -> Iterator[str]:
+    """Put each message that stands in another one behind it."""
+    unfolded: list[Any] = []
+    for item in messages:
+        inner = [key for key, each in item.items() if is_message(each)] if isinstance(item, dict) else []
+        taken = [item.pop(key) for key in inner]
+        unfolded += [item] if item or not taken else []
+        unfolded += taken
+        yield from inner
+    messages[:] = unfolded
+
+
+def _move_queues(state: State) -> Iterator[str]:
+    """Queues that stand beside the object that holds them."""
+    for holder in (state, at(state, QUEUES[:-1])):
+        for key, value in list(holder.items()) if isinstance(holder, dict) else ():
+            there = (
+                _holder(state, QUEUES) if isinstance(value, list) and value and all(map(is_message, value)) else None
+            )
+            if there is not None and _join(there, key, value):
+                del holder[key]
+                yield f"{'.'.join(QUEUES)}.{key}"
 
 
 def _rename_fields(state: State) -> Iterator[str]:
@@ -261,10 +284,17 @@ def _holder(state: State, path: Path) -> dict[str, Any] | None:
     """The object at a place, made where there is none; None when something else is there."""
     here = state
     for key in path:
-        here = here.setdefault(key, {})
+        here = _made(here, key, {})
         if not isinstance(here, dict):
             return None
     return here
+
+
+def _made(holder: dict[str, Any], key: str, value: Any) -> Any:
+    """What is at ``key``: ``value`` where nothing is, or a value was to come that is lost."""
+    if holder.get(key) is None:
+        holder[key] = value
+    return holder[key]
 
 
 def _join(there: dict[str, Any], key: str, value: Any) -> bool:
