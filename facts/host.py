@@ -117,9 +117,11 @@ def observe(host: Host, spec: Spec) -> state.Host:
     for _ in range(_PATIENCE):
         if not _is_changing(seen):
             break
-        # A tmux with utempter (Debian's) may miss a quick death's SIGCHLD: it notices when another child ends.
+        # A tmux with utempter (Debian's) may miss a quick death's SIGCHLD: it notices when another child ends, whose own
+        # end it may miss, too: nobody waits for that.
         socket = f" -L {quoted(spec.tmux.socket_name)}" if spec.tmux.socket_name else ""
-        host.run_shell_command(StringCommand(f"{HOST_ENVIRONMENT}; tmux{socket} run-shell :"), _timeout=PROBE_TIMEOUT)
+        waking = StringCommand(f"{HOST_ENVIRONMENT}; tmux{socket} run-shell -b :")
+        host.run_shell_command(waking, _timeout=PROBE_TIMEOUT)
         sleep(0.1)
         forget(host, *LADDER)
         ask_together(host, sections)

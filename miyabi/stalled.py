@@ -43,7 +43,7 @@ for signal in TERM KILL; do
   left={_ENDING}
   while [ "$left" -gt 0 ]; do
     # Another child's end makes a server notice one that it has missed.
-    t run-shell : 2>/dev/null; alive=
+    t run-shell -b : 2>/dev/null; alive=
     for each in {below} {pid}; do kill -0 "$each" 2>/dev/null && alive=$each; done
     is 1 && [ -z "$alive" ] && exit 0
     pause; left=$((left - 1))

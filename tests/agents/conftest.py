@@ -59,7 +59,7 @@ class Stage:
 
         def told() -> list[str]:
             # tmux 3.3a now and then misses how one ended until another process of its own ends: so one does.
-            self.tmux.run("run-shell", "true")
+            self.tmux.run("run-shell", "-b", "true")
             dead, *how = self.tmux.run("display-message", "-p", "-t", f":={name}", asked).split(",")
             return how if dead == "1" and any(how) else []
 

@@ -56,7 +56,7 @@ def dead(machine: Machine, tmux_server: TmuxServer) -> dict[str, state.Pane]:
     form = "P|#{pane_id}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead}|#{pane_pid}"
 
     def all_dead() -> dict[str, list[str]]:
-        tmux_server.run("run-shell", ":")
+        tmux_server.run("run-shell", "-b", ":")
         rows = [line.split("|")[1:] for line in tmux_server.run("list-panes", "-a", "-F", form).splitlines()]
         found = {row[0]: row[1:] for row in rows if row[3:] and row[3] == "1" and (row[1] or row[2])}
         return found if set(ids.values()) <= set(found) else {}
@@ -122,6 +122,8 @@ def test_busybox_alone(machine: Machine, tmux_server: TmuxServer, tmp_path: Path
 
 def test_a_draft_at_the_prompt(machine: Machine, tmux_server: TmuxServer) -> None:
     tmux_server.run("new-session", "-d", "-x", "40", "-y", "10", "-e", "PS1=kaede@here:~$ ", "-s", "main", "sh")
+    # What is typed before the prompt is there stands in front of it.
+    wait_until(lambda: "kaede@here" in tmux_server.run("capture-pane", "-p"), what="the prompt")
     tmux_server.run("send-keys", "-l", "git commit -m 'a message that is longer than its line'")
 
     def draft() -> str:

@@ -104,7 +104,7 @@ def _is_told(tmux: TmuxServer, pane: str) -> bool:
     """Whether tmux tells how a pane died; Debian's may notice it only when another child of its ends."""
     if (version_key(tmux.run("-V").removeprefix("tmux ")) or (9,)) < (3, 3):
         return True
-    tmux.run("run-shell", ":")
+    tmux.run("run-shell", "-b", ":")
     ends = ("-F", "P #{@miyabi_pane} #{pane_dead_signal}#{pane_dead_status}")
     dead = tmux.run("list-panes", "-a", "-f", "#{pane_dead}", *ends, check=False).splitlines()
     return f"P {pane} " not in [f"{line.rstrip()} " for line in dead]

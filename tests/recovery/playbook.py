@@ -137,7 +137,7 @@ def noting(run: Run) -> Iterator[None]:
         # What holds a lock acts, even if it looks first.
         if "##miyabi:begin" in text and "_lock=" not in text:
             run.probes += 1
-        elif not text.endswith(" run-shell :"):
+        elif not text.endswith(" run-shell -b :"):
             # That one only makes a tmux that lost a SIGCHLD look: it belongs to observing.
             run.commands.append(text)
         return execute(self, command, *args, **kwargs)
