@@ -117,8 +117,8 @@ def observe(host: Host, spec: Spec) -> state.Host:
     for _ in range(_PATIENCE):
         if not _is_changing(seen):
             break
-        # A tmux with utempter (Debian's) may miss a quick death's SIGCHLD: it notices when another child ends, whose own
-        # end it may miss, too: nobody waits for that.
+        # A tmux with utempter (Debian's) may miss a quick death's SIGCHLD: it notices when another child ends, whose
+        # own end it may miss, too: nobody waits for that.
         socket = f" -L {quoted(spec.tmux.socket_name)}" if spec.tmux.socket_name else ""
         waking = StringCommand(f"{HOST_ENVIRONMENT}; tmux{socket} run-shell -b :")
         host.run_shell_command(waking, _timeout=PROBE_TIMEOUT)

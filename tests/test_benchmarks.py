@@ -122,6 +122,7 @@ def test_a_run_without_changes_is_one_connection_and_one_execution() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_rebuild_makes_every_pane() -> None:
     with playground() as ground:
         [host] = ground.hosts(1)

@@ -47,6 +47,7 @@ def test_a_new_clone_works_at_once_and_changes_nothing_the_second_time(ssh_fleet
     assert "Success" not in second.output.split("--> Results:")[0]
 
 
+@pytest.mark.slow
 def test_limits(ssh_fleet: Fleet, clone: Path) -> None:
     ssh_fleet.add("mugen")
     one = ssh_fleet.pyinfra("inventory", "deploys/recover.py", "-y", "--limit", "mugen", cwd=clone)

@@ -292,6 +292,7 @@ def test_a_reset_is_refused_while_a_program_uses_a_session(ground: Ground) -> No
     assert ground.miyabi("reset", "--yes", "--force").code == 0
 
 
+@pytest.mark.slow
 def test_a_session_that_is_held_is_left_and_said(ground: Ground) -> None:
     before = ground.write(sick())
     lock = ground.file("session-1.json.lock")

@@ -117,6 +117,7 @@ def test_an_instance_is_reached_and_trusted_by_its_console(controller: Controlle
     assert web in (controller.trust / "host_keys.json").read_text()
 
 
+@pytest.mark.slow
 def test_another_key_at_the_same_instance_is_refused(controller: Controller, host: Host, tmp_path: Path) -> None:
     box, key = host("box")
     web = controller.launch("web", key)

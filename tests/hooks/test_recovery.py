@@ -32,6 +32,7 @@ def _kept(host: SshHost, script: str) -> Path:
     return history(host.machine, hook(script))
 
 
+@pytest.mark.slow
 def test_a_setup_script_that_hangs_is_ended_with_all_that_it_has_started(ssh_fleet: Fleet, ssh_host: SshHost) -> None:
     write(ssh_host.machine, "#!/bin/sh\nsleep 4747 &\nsetsid sleep 4747 &\nsleep 4747\n", "setup.sh")
     code, said = _recover(ssh_fleet, "~/setup.sh")

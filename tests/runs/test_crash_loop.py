@@ -58,6 +58,7 @@ def test_it_is_restarted_within_its_budget_and_told_of_once(play: Play) -> None:
     assert {name: pid for name, pid in play.pids().items() if name != "kaede"} == neighbours
 
 
+@pytest.mark.slow
 def test_it_is_gone_before_it_counts_as_restored(play: Play) -> None:
     agents.install(play.machine, "kaede", at_once=True)
     play.wants(SPEC)

@@ -48,6 +48,7 @@ def test_what_is_well(built: Play) -> None:
     nothing_was_done(built, before)
 
 
+@pytest.mark.slow
 def test_what_is_paused(built: Play) -> None:
     kill(built.tmux, "kaede")
     before = built.pids()

@@ -106,6 +106,7 @@ def test_a_database_that_is_not_there(play: Play, url: str, words: str) -> None:
     repaired(play, words)
 
 
+@pytest.mark.slow
 def test_what_was_tried_counts_while_the_database_is_away(play: Play) -> None:
     play.wants(SPEC)
     play.rules({"history": {"url": f"postgresql://miyabi@127.0.0.1:{unused_port()}/miyabi"}})

@@ -37,6 +37,7 @@ def broken(play: Play) -> None:
         kill(play.tmux, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "left"),
     [

@@ -66,6 +66,7 @@ def test_subscribers_get_what_was_done_and_that_all_is_well(play: Play) -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_failed_is_not_told_as_complete(play: Play) -> None:
     listening(play)
     (play.machine.home / "kaede.at-once").touch()

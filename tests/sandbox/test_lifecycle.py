@@ -86,6 +86,7 @@ def test_a_machine_without_runit_zsh_and_mksh(folder: Path, monkeypatch: pytest.
     wait_until(lambda: lifecycle.answers(pixel, pixel.port))
 
 
+@pytest.mark.slow
 def test_what_a_background_run_ignores_is_not_ignored_on_the_hosts(folder: Path, machine: Machine) -> None:
     script = f"trap '' HUP INT QUIT; python3 -m miyabi sandbox up --folder {folder}"
     done = machine.run("sh", "-c", script, cwd=REPOSITORY)

@@ -22,6 +22,7 @@ def clone(ssh_fleet: Fleet) -> Path:
     return copy
 
 
+@pytest.mark.slow
 def test_scheduled_by_cron_it_runs(ssh_fleet: Fleet, clone: Path) -> None:
     state = imitate(ssh_fleet.control, "cron")
     ssh_fleet.add("mugen")

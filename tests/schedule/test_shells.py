@@ -72,6 +72,7 @@ def busybox_tools(machine: Machine) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_busybox(machine: Machine, busybox_tools: Path, scheduler: SchedulerName) -> None:
     imitate(machine, scheduler)
     machine.environment["PATH"] = f"{machine.root}/imitations:{busybox_tools}"

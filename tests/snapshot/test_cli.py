@@ -38,6 +38,7 @@ def test_the_commands_are_there() -> None:
     assert {"snapshot", "adopt", "spec"} <= set(main.list_commands(None))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_list_and_show_and_diff(machine: Machine, tmux_server: TmuxServer) -> None:
     nothing = miyabi(machine, "snapshot", "list")
     assert (nothing.code, nothing.stdout.partition(";")[0]) == (0, "No snapshot is kept")
@@ -71,6 +72,7 @@ def test_list_and_show_and_diff(machine: Machine, tmux_server: TmuxServer) -> No
     assert now.stdout == "- pane work:first.1  /usr  tail -F /nowhere\n"
 
 
+@pytest.mark.slow
 def test_a_damaged_snapshot_is_told_and_the_others_stay_of_use(machine: Machine, tmux_server: TmuxServer) -> None:
     _fill(tmux_server)
     for _ in range(2):

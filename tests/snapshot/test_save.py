@@ -90,6 +90,7 @@ def test_every_shell_sees_the_same(machine: Machine, tmux_server: TmuxServer, sh
     assert seen.server.split()[0] == str(tmux_server.pid())
 
 
+@pytest.mark.slow
 def test_the_last_ones_are_kept_and_an_idle_host_keeps_its_own(machine: Machine, tmux_server: TmuxServer) -> None:
     tmux_server.start()
     names = []
