@@ -315,10 +315,11 @@ def test_no_name_is_lost() -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_damaged_states() -> None:
-    outcomes = [outcome(seed) for seed in range(3_000_000, 3_001_000)]
+@pytest.mark.parametrize("first", [3_000_000, 3_000_500])
+def test_a_thousand_damaged_states(first: int) -> None:
+    outcomes = [outcome(seed) for seed in range(first, first + 500)]
     assert not [each for each in outcomes if each.crash or each.lost]
     repairable = [each for each in outcomes if each.is_repairable]
     repaired = [each for each in repairable if not each.not_in_state and each.method != "quarantine"]
-    assert len(repairable) > 700
+    assert len(repairable) > 350
     assert len(repaired) >= 0.97 * len(repairable)
