@@ -174,7 +174,8 @@ def agreement(state: State, _evidence: Evidence, _rules: Orchestration) -> Step:
     edges = dict.fromkeys(ends for edge in at(state, EDGES) if (ends := ends_of(edge)))
     waits = {(before, after): None for after, there in own["dependencies"].items() for before in there}
     blocks = {(before, after): None for before, there in own["blocking"].items() for after in there}
-    is_open = {name for name, task in tasks.items() if text(task.get("status")) not in ENDED}
+    # A task without a name can be named by nobody else.
+    is_open = {name for name, task in tasks.items() if name and text(task.get("status")) not in ENDED}
     for link in {**waits, **blocks, **edges}:
         before, after = link
         if before not in is_open or after not in is_open:

@@ -221,3 +221,14 @@ def test_a_task_that_no_agent_there_can_do_is_told_and_left() -> None:
     for others in ({"agents": [an_agent("A1", role="reviewer")]}, {"pool": [an_agent("P1", skills=["reviewer"])]}, {}):
         more: Any = others
         assert not issues_of(_healed(a_session(tasks=[task], **more)))
+
+
+@pytest.mark.parametrize("status", ["pending", "blocked", "completed"])
+@pytest.mark.parametrize("waits", [[], [""], ["T1"], ["", "T1"]])
+def test_a_task_without_a_name_is_healed_once(waits: list[str], status: str) -> None:
+    state = a_session(tasks=[a_task("T1", dependencies=[""], blocking=[""])])
+    state["execution"]["tasks"][""] = a_task("", status, dependencies=waits, blocking=waits)
+    state["communication"]["coordination"]["dependencies"]["graph"]["edges"] = [an_edge("", "T1"), an_edge("T1", "")]
+    healed = _healed(state)
+    again = _healed(healed.state)
+    assert (again.changes, again.archived) == ((), ())
