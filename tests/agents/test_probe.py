@@ -219,7 +219,8 @@ def test_what_scrolled_away_before_a_full_screen_program_is_none_of_its_lines(lo
 
 def test_a_dead_pane_and_two_of_one_name(looker: Looker) -> None:
     looker.tmux.run("set-option", "-p", "-t", "main", "remain-on-exit", "on")
-    looker.tmux.run("respawn-pane", "-k", "-t", "main", "--", "sh", "-c", "echo last words; exit 3")
+    # Of one that dies at once tmux now and then loses the last words.
+    looker.tmux.run("respawn-pane", "-k", "-t", "main", "--", "sh", "-c", "echo last words; sleep 0.3; exit 3")
     wait_until(
         lambda: looker.tmux.run("display-message", "-p", "-t", "main", "#{pane_dead}") == "1", what="the pane is dead"
     )
