@@ -51,7 +51,8 @@ def healed(rules: Orchestration) -> Generator[PyinfraCommand]:
     + rules: the workspace, and what is wanted of it
 
     Each session goes through the decision tree of docs/state-recovery.md. A session that another program writes
-    meanwhile is left as that wrote it, and decided anew. A valid state that has changed is kept as a backup, as often
+    meanwhile is left as that wrote it, and decided anew; one whose lock a running program holds is told and left to it.
+    A valid state that has changed is kept as a backup, as often
     as the rules say. Stale sessions are told and never removed; what is taken out of a state is in an archive first.
 
     **Example:**
@@ -72,8 +73,11 @@ def healed(rules: Orchestration) -> Generator[PyinfraCommand]:
         yield from failing(host, subject, looked)
         return
     seen, reports = looked
-    damaged = sick(reports)
     _tell(subject, reports, rules)
+    held = {each.name for each in seen.locks if each.holder == "alive"}
+    damaged = [each for each in sick(reports) if each.name not in held]
+    if left := [each for each in sick(reports) if each.name in held and rules.heal == "repair"]:
+        warn(host, subject, f"a running program holds it, and it is left to that: {in_words(left)}")
     if damaged and rules.heal == "repair":
         damage = in_words(damaged)
         if not (yield from permission(host, subject, "restore", damage, cause="state-damaged")):
