@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,8 @@ def test_a_connection_that_drops_is_made_again(ground: Ground, mugen: SshHost) -
     # Were what it runs there ended first, the connection would end as one that somebody has left.
     for pid in processes.descendants([mugen._sshd.pid]):
         if processes.command_line_of(pid).startswith("sshd"):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     seen = ground.wait_for_words("mugen:miyabi", "not attached: ")
     assert "closed by remote host; tries again in 1 s, at " in seen
     ground.wait_for_words("mugen:miyabi", "hello")
