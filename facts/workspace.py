@@ -28,7 +28,7 @@ from miyabi.state import Disk, Load, Memory
 if TYPE_CHECKING:
     from pyinfra.api import Host
 
-    from miyabi.orchestration.analysis import SessionReport
+    from miyabi.orchestration.analysis import Analysis, SessionReport
     from miyabi.orchestration.health_checks import HealthCheck
     from miyabi.orchestration.workspace import SeenFile, SeenWorkspace
 
@@ -94,12 +94,35 @@ def judged_sessions(host_name: str, rules: Orchestration, seen: SeenWorkspace) -
 
     + seen: a session whose content is neither there nor known is ``unknown``
     """
-    from miyabi.orchestration.analysis import analyse, judge_session  # noqa: PLC0415 - as above
+    return reports_of(rules, seen, analyses_of(host_name, rules, seen))
+
+
+def reports_of(
+    rules: Orchestration, seen: SeenWorkspace, analyses: Mapping[str, Analysis]
+) -> tuple[SessionReport, ...]:
+    """How the sessions of a workspace are.
+
+    + analyses: what was judged of their contents, by digest
+    """
+    from miyabi.orchestration.analysis import judge_session  # noqa: PLC0415 - as above
+
+    return tuple(judge_session(each, analyses.get(each.digest), seen, rules) for each in seen.sessions)
+
+
+def analyses_of(
+    host_name: str, rules: Orchestration, seen: SeenWorkspace, known: Mapping[str, Analysis] | None = None
+) -> Mapping[str, Analysis]:
+    """What is judged of the contents of a workspace's sessions, by digest; what is new is kept.
+
+    + known: what was judged before; None reads it
+    """
+    from miyabi.orchestration.analysis import analyse  # noqa: PLC0415 - as above
     from miyabi.session_cache import keep_analyses, read_analyses  # noqa: PLC0415 - as above
 
     if not seen.sessions:
-        return ()
-    known = read_analyses(host_name, rules)
+        return {}
+    if known is None:
+        known = read_analyses(host_name, rules)
     found = {each.digest: known[each.digest] for each in seen.sessions if each.digest in known}
     fresh = {
         each.digest: analyse(each.content, each.changed_at, rules)
@@ -108,8 +131,7 @@ def judged_sessions(host_name: str, rules: Orchestration, seen: SeenWorkspace) -
     }
     if fresh:
         keep_analyses(host_name, rules, found | fresh)
-    analyses = found | fresh
-    return tuple(judge_session(each, analyses.get(each.digest), seen, rules) for each in seen.sessions)
+    return found | fresh
 
 
 class WorkspaceSummary(TypedDict):

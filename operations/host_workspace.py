@@ -59,11 +59,15 @@ class HostWorkspace:
     """A workspace of a host, as ``miyabi.state_material.Workspace``.
 
     + path: absolute on the host, once it was looked at
+    + seen_at: when it was looked at last, seconds since the epoch on the host
+    + takes_uploads: whether the folder is made in which contents are put
     """
 
     host: Host
     rules: Orchestration
     path: str = ""
+    seen_at: float = 0.0
+    takes_uploads: bool = False
 
     def look(self, pids: Sequence[int] = ()) -> SeenWorkspace:
         """What is there now, without any content."""
@@ -74,7 +78,7 @@ class HostWorkspace:
         seen = ask_quietly(self.host, section)
         if isinstance(seen, Unknown):
             return SeenWorkspace(folder, 0.0, trouble=seen.reason)
-        self.path = seen.path
+        self.path, self.seen_at = seen.path, seen.now
         return seen
 
     def contents(self, wanted: Wanted) -> Contents:
@@ -92,9 +96,9 @@ class HostWorkspace:
         """Replace a session's file, put it into the quarantine, or release its lock."""
         left: list[str] = []
         try:
-            script = wish_script(self.path, wish, self.rules.backups, partial(self._uploaded, left), self.look().now)
+            script = wish_script(self.path, wish, self.rules.backups, partial(self._uploaded, left), self.seen_at)
         except OSError as error:
-            return Written("refused", f"it cannot be written: {error}")
+            return Written("failed", f"it cannot be written: {error}")
         removing = f"; rm -f {' '.join(map(quote, left))}" if left else ""
         ran = run(self.host, f"( {script}\n); code=$?{removing}; exit $code")
         return written(wish, ran.code, ran.reason)
@@ -104,9 +108,11 @@ class HostWorkspace:
 
         + left: gets its path
         """
-        made = run(self.host, upload_folder_script(self.path))
-        if made.code != 0:
-            raise OSError(made.reason)
+        if not self.takes_uploads:
+            made = run(self.host, upload_folder_script(self.path))
+            if made.code != 0:
+                raise OSError(made.reason)
+            self.takes_uploads = True
         path = upload_path(self.path, sha256(content).hexdigest(), uuid4().hex)
         left.append(path)
         if not self.host.put_file(BytesIO(content), path):

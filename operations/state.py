@@ -32,9 +32,6 @@ Action = Literal["restore", "repair", "replay", "clean", "reset"]
 # How often it is decided again within a run on a file that another program writes; the next run goes on.
 _TRIES = 4
 
-# In the name of a backup of what was replaced, which may have been damaged.
-_REPLACED = ".replaced."
-
 # What a human asks for is no try of the gate's, and waits for no backoff; a pause holds it all the same.
 _ASKED: Does = "tidy"
 
@@ -107,12 +104,13 @@ def _tell(subject: str, reports: Sequence[SessionReport], rules: Orchestration) 
 
 def _to_keep(seen: SeenWorkspace, reports: Sequence[SessionReport], rules: Orchestration) -> list[tuple[str, str]]:
     """The names and digests of valid sessions that are to be kept once more."""
-    from miyabi.state_material import backup_of  # noqa: PLC0415 - only a workspace needs it
+    from miyabi.orchestration.workspace import REPLACED  # noqa: PLC0415 - only a workspace needs it
+    from miyabi.state_material import backup_of  # noqa: PLC0415
 
     valid = {each.name for each in reports if each.repair == "none" and each.status not in {"corrupted", "unknown"}}
 
     def is_due(file: SeenFile) -> bool:
-        valid = (each for each in seen.backups if backup_of(each.name) == file.name and _REPLACED not in each.name)
+        valid = (each for each in seen.backups if backup_of(each.name) == file.name and REPLACED not in each.name)
         kept = max((each.changed_at for each in valid), default=None)
         if kept is None:
             return True

@@ -9,6 +9,7 @@ from typing import Literal
 from miyabi.masking import shown
 from miyabi.orchestration.error_table import words_of
 from miyabi.orchestration.error_words import Places, filled_in
+from miyabi.orchestration.workspace import REPLACED
 from miyabi.records import Severity
 from miyabi.severity import rank
 from miyabi.state import Observed
@@ -64,9 +65,6 @@ _PACE = 10_000_000
 # Seconds after which a backup is old: much may have happened since.
 _OLD = 24 * 3600.0
 
-# In the name of a backup of what was replaced, which may have been damaged.
-_REPLACED = ".replaced"
-
 
 @dataclass(frozen=True, slots=True)
 class FoundBackup:
@@ -102,7 +100,7 @@ class Found:
     @property
     def backup(self) -> FoundBackup | None:
         """The one to go back to: the newest of a valid state, else the newest of what was replaced."""
-        return min(self.backups, key=lambda each: (_REPLACED in each.name, -each.made_at), default=None)
+        return min(self.backups, key=lambda each: (REPLACED in each.name, -each.made_at), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ EVENTS_FOLDER = ".claude/state/events"
 #   quarantine/session-X.json.STAMP      a file out of which nothing valid could be made
 RECOVERY_FOLDER = ".claude/recovery"
 
+# In the name of a backup of what was replaced, which may have been damaged.
+REPLACED = ".replaced"
+
 # Seconds by which a host tells the beginning of a process inexactly.
 _CLOCK_TICK = 2.0
 
