@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
-import zlib
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -21,6 +18,7 @@ from facts.processes import processes_section
 from facts.tmux import tmux_section
 from miyabi import spec, state
 from miyabi.errors import MiyabiError, ParseError
+from miyabi.packed import unpacked
 
 # What only a fleet with agents needs is imported where it is used: the levels import this module in every run.
 if TYPE_CHECKING:
@@ -70,15 +68,10 @@ def _parse(names: Sequence[str], transcripts: Sequence[str], lines: list[str]) -
     if not lines:
         raise ParseError("nothing was told of the agents")
     packing, *body = lines
-    unpacking = zlib.decompressobj(31)
     try:
-        text = b64decode("".join(body), validate=True)
-        if packing == "gzip":
-            text = unpacking.decompress(text, _MOST)
-    except (binascii.Error, zlib.error) as error:
+        text = unpacked(packing, body, _MOST)
+    except ValueError as error:
         raise ParseError(f"what it tells of the agents is cut off: {error}") from error
-    if packing == "gzip" and not unpacking.eof:
-        raise ParseError("what it tells of the agents is cut off")
     return parse_agents(text.decode(errors="replace"), names, transcripts)
 
 

@@ -8,6 +8,7 @@ run" differ.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -117,9 +118,9 @@ def read_section(section: Section[T], found: Mapping[str, tuple[int, list[str]]]
 class SectionFact(FactBase[T]):
     """The base of the facts that observe one subject; a subclass says which section in ``section``."""
 
+    @abstractmethod
     def section(self) -> Section[T]:
         """The section that this fact runs alone."""
-        raise NotImplementedError  # pragma: no cover
 
     @override
     def process(self, output: list[str]) -> T:

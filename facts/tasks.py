@@ -70,7 +70,7 @@ def work_section(
 
     .. code:: python
 
-        facts = ask(host, work_section("~/work/login", "feature/login"))
+        facts = ask(host, work_section("~/trees/login", "feature/login"))
         if not isinstance(facts, Unknown):
             print(assess(facts, branch="feature/login"))
     """

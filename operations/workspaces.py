@@ -49,7 +49,7 @@ def tidied(
 
         from operations import workspaces
 
-        workspaces.tidied(name="Workspaces", repositories=["~/repos/miyabi"], own=["~/work/login"], orphans="remove")
+        workspaces.tidied(name="Workspaces", repositories=["~/repos/miyabi"], own=["~/trees/login"], orphans="remove")
     """
     section = worktrees_section(own, repositories)
     listed = ask(host, section)

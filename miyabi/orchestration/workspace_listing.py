@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-import zlib
-from base64 import b64decode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +12,7 @@ from typing import NamedTuple
 from miyabi.errors import ParseError
 from miyabi.orchestration.session_lock import Lock, holder_of, read_lock
 from miyabi.orchestration.workspace import Holder, SeenFile, SeenLock, SeenProcess, SeenWorkspace
+from miyabi.packed import unpacked
 
 # The most bytes that an answer may have when it is unpacked.
 _MOST = 1 << 30
@@ -96,17 +94,14 @@ def _unpacked(lines: Iterable[str]) -> bytes | str:
         return packing.removeprefix("trouble ")
     if packing not in {"gzip", "plain"}:
         raise ParseError(f"looking at the workspace printed {packing[:80]!r}")
-    unpacking = zlib.decompressobj(31)
     try:
-        told = b64decode("".join(body), validate=True)
-        if packing == "gzip":
-            told = unpacking.decompress(told, _MOST)
-    except (binascii.Error, zlib.error) as error:
+        told = unpacked(packing, body, _MOST)
+    except ValueError as error:
         raise ParseError(f"what it tells of the workspace is cut off: {error}") from error
     last = told[-120:].rstrip(b"\n").rpartition(b"\n")[2]
     if last.startswith(b"trouble "):
         return last.decode(errors="replace").removeprefix("trouble ")
-    if not told.endswith(_END) or (packing == "gzip" and not unpacking.eof):
+    if not told.endswith(_END):
         raise ParseError("what it tells of the workspace is cut off")
     return told
 
