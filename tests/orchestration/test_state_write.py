@@ -34,6 +34,7 @@ from miyabi.orchestration.state_write_script import (
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, busybox_host
 from tests.fleet.machine import Finished, Machine
 from tests.fleet.programs import required
+from tests.fleet.tools import tool
 from tests.fleet.waiting import wait_until
 
 OLD, NEW, OTHER = b'{"of": "old"}', b'{"of": "new"}', b'{"of": "another"}'
@@ -118,16 +119,6 @@ class Place:
 @pytest.fixture
 def place(machine: Machine) -> Place:
     return Place(machine)
-
-
-def tool(machine: Machine, name: str, script: str) -> None:
-    """Put a tool of one's own in front of the machine's."""
-    folder = machine.root / "bin"
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-    if not machine.environment["PATH"].startswith(f"{folder}:"):
-        machine.environment["PATH"] = f"{folder}:{machine.environment['PATH']}"
 
 
 def test_a_file_is_replaced_with_a_backup_and_an_archive(place: Place) -> None:

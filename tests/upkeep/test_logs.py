@@ -21,6 +21,7 @@ from miyabi.rotation_script import rotation_script
 from operations import logs
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, ask
 from tests.fleet.machine import Machine
+from tests.fleet.tools import tool
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import Operated, operate
 
@@ -68,16 +69,6 @@ def leftovers(log: Path) -> list[str]:
 
 def rotate(machine: Machine, path: str, max_size: int | str = "10KB", keep: int = 50) -> Operated:
     return operate(machine, logs.rotated, path=path, max_size=max_size, keep=keep)
-
-
-def tool(machine: Machine, name: str, script: str) -> None:
-    """Put a tool of one's own in front of the machine's."""
-    folder = machine.root / "bin"
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-    if not machine.environment["PATH"].startswith(f"{folder}:"):
-        machine.environment["PATH"] = f"{folder}:{machine.environment['PATH']}"
 
 
 @contextmanager
