@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from miyabi.masking import masked, shown
 from miyabi.orchestration.error_words import ErrorWords, Places, filled_in
-from miyabi.orchestration.findings import Issue
 from miyabi.orchestration.guidance import Guidance
 from miyabi.words import counted, lasting
 
@@ -92,12 +91,6 @@ def guidance_json(told: Guidance) -> dict[str, Any]:
             for each in told.steps
         ],
     }
-
-
-def issue_line(issue: Issue) -> str:
-    """An issue in one line, safe for a terminal and without what looks like a secret."""
-    path = f" at {issue.path}" if issue.path else ""
-    return shown(masked(f"{issue.code}{path}: {issue.message}"))
 
 
 def left_out(number: int, thing: str) -> str:

@@ -119,16 +119,6 @@ class EventLog:
         """The smallest number; None when no event has one."""
         return min((each for each in self.rows.sequences if each != _NO_NUMBER), default=None)
 
-    @property
-    def last_sequence(self) -> int | None:
-        """The largest number; None when no event has one."""
-        return max((each for each in self.rows.sequences if each != _NO_NUMBER), default=None)
-
-    @property
-    def first_moment(self) -> float | None:
-        """When the earliest event happened, in seconds since the epoch; None when no event tells."""
-        return min((each for each in self.rows.moments if not math.isnan(each)), default=None)
-
     def of(self, session_id: str) -> EventLog:
         """The events of one session.
 

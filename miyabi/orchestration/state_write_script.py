@@ -40,7 +40,6 @@ __all__ = [
     "quarantine_script",
     "release_script",
     "replace_script",
-    "restore_script",
     "upload_folder_script",
     "upload_path",
 ]
@@ -85,7 +84,7 @@ thinned() {{
 }}"""
 
 _REPLACE = rf"""new=$folder/.$base.new-$$; swap=$folder/.$base.swap-$$; mine=
-trap 'rm -f "$new" "$backups/.new-$$"; [ -z "$is_upload" ] || rm -f "$source" ${{archive:+"$archive"}}; unlocked' EXIT
+trap 'rm -f "$new" "$backups/.new-$$"; rm -f "$source" ${{archive:+"$archive"}}; unlocked' EXIT
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 for each in "$source" ${{archive:+"$archive"}}; do
   [ -f "$each" ] && [ ! -L "$each" ] && [ -O "$each" ] || refuse {FAILED} 'what is to be written has not arrived'
@@ -183,26 +182,9 @@ def replace_script(  # noqa: PLR0913, PLR0917 - a write is made of them
     It ends with ``BUSY``, ``CHANGED``, ``REFUSED`` or ``FAILED``, and a line that says why, when it changed nothing.
     """
     digest = upload.rpartition("/")[2].partition(".")[0]
-    settings = f"source={quote(upload)}; archive={quote(archive or '')}; is_upload=1"
+    settings = f"source={quote(upload)}; archive={quote(archive or '')}"
     backup = "1" if make_backup else ""
     return _replacing((workspace, name), expected, _digest(digest), f"{settings}; backup={backup}", keep)
-
-
-def restore_script(  # noqa: PLR0913 - as above
-    workspace: str, name: str, expected: str, backup: str, digest: str, *, keep: int = 5
-) -> str:
-    """The shell text that puts a backup in the place of a file of the state; what is replaced is kept.
-
-    + name: such as ``session-a.json``, or ``events/a.jsonl`` where there is no such file
-    + expected: as for ``replace_script``
-    + backup: as ``SeenWorkspace.backups`` names it, such as ``session-a.json/20260131T235959Z.json``
-    + digest: of the backup as it was judged
-    """
-    if ".." in backup.split("/") or backup.startswith("/"):
-        raise ValueError(f"{backup!a}: a backup lies below the recovery folder")
-    source = quote(backup if backup.startswith("backup-") else f"backups/{backup}")
-    settings = f'source="$recovery"/{source}; archive=; is_upload=; backup=1'
-    return _replacing((workspace, name), expected, _digest(digest), settings, keep)
 
 
 def keep_script(workspace: str, name: str, expected: str, keep: int = 5) -> str:
