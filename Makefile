@@ -14,7 +14,7 @@ BENCH ?=
 DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup recover demo test slow check bench lock clean bytecode programs-to-run programs-to-demo programs-to-test
+.PHONY: help setup recover demo forecast test slow check bench lock clean bytecode programs-to-run programs-to-demo programs-to-test
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -26,6 +26,8 @@ recover: setup ## converge the fleet to its specs
 
 demo: setup .venv/sandbox.stamp programs-to-demo ## a sandbox fleet on loopback: broken, recovered, taken down
 	$(WITH_VENV) miyabi sandbox demo $(DEMO)
+
+forecast: setup .venv/forecast.stamp ## what `miyabi predict` needs, too: numpy and scipy
 
 test: check bytecode programs-to-test ## check, then every test but the slow ones
 	$(WITH_VENV) python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST)
@@ -45,7 +47,8 @@ bench: .venv/dev.stamp bytecode programs-to-test ## what a run costs, compared w
 lock: .venv/dev.stamp ## resolve the dependencies again (newer ones too: make lock LOCK=--upgrade)
 	$(BIN)/python -m pip -q --disable-pip-version-check install 'uv>=0.8,<1'
 	$(RESOLVE) pyproject.toml -o requirements.lock
-	$(RESOLVE) --extra test --extra check -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(RESOLVE) --extra test --extra check --extra forecast --extra traces -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(RESOLVE) --extra forecast -c requirements-dev.lock pyproject.toml -o requirements-forecast.lock
 	$(RESOLVE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements-sandbox.lock
 
 # One lock for every supported Python, processor and system.
@@ -74,6 +77,10 @@ programs-to-test:
 
 .venv/sandbox.stamp: requirements-sandbox.lock setup.sh | .venv/run.stamp
 	@sh setup.sh packages requirements-sandbox.lock
+	@touch $@
+
+.venv/forecast.stamp: requirements-forecast.lock setup.sh | .venv/run.stamp
+	@sh setup.sh packages requirements-forecast.lock
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock setup.sh | .venv/run.stamp

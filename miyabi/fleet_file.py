@@ -19,8 +19,10 @@ from miyabi.spec_file import file_text
 
 _SOURCES = (
     "fleet_file",
+    "fleet_monitoring_schema",
     "fleet_schema",
     "gate_rules",
+    "monitoring",
     "spec_document",
     "spec_file",
     "spec_found",

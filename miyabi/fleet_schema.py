@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from miyabi.fleet_monitoring_schema import MonitoringModel, monitoring_told
 from miyabi.gate_rules import FleetFile, FleetRules
 from miyabi.spec_gate_schema import LongPause
 from miyabi.spec_problems import read_as
@@ -74,7 +75,7 @@ class HistoryModel(Model):
     """How long it is kept, at least a day."""
 
 
-class FleetModel(Model):
+class FleetModel(MonitoringModel):
     """What holds for all hosts together."""
 
     max_unavailable: Annotated[
@@ -109,4 +110,4 @@ def fleet_from_text(file: str, text: str) -> FleetFile:
         storm_cooldown=model.storm.cooldown,
         lease=model.lease,
     )
-    return FleetFile(rules, model.state, model.history.url, model.history.keep)
+    return FleetFile(rules, model.state, model.history.url, model.history.keep, monitoring_told(model))

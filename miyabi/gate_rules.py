@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,11 @@ class FleetFile:
     + state: the folder of the memory; None is miyabi's own in the user's state folder
     + history_url: a database as SQLAlchemy names it; None is a SQLite file in that folder
     + keep: how long history is kept, in seconds
+    + monitoring: what ``miyabi.monitoring.monitoring_of`` reads; {} is all by default
     """
 
     rules: FleetRules = field(default_factory=FleetRules)
     state: str | None = None
     history_url: str | None = None
     keep: float = 90 * 86400.0
+    monitoring: Mapping[str, Any] = field(default_factory=dict)

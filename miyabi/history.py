@@ -217,6 +217,10 @@ class History:
         """The last runs, newest first, each with its end; None is that it was cut short, or still goes on."""
         return self._do(lambda connection: queries.runs(connection, limit))
 
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """The answer of a question of the caller's own, which only reads."""
+        return self._do(question)
+
     def prune(self, now: float, keep: float = KEEP) -> int:
         """Remove what is older than ``keep`` seconds, but for what is still open; how many rows that were."""
         return self._do(lambda connection: retention.prune(connection, now - keep), writes=True)

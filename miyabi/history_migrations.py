@@ -15,8 +15,27 @@ from miyabi.history_tables import ABOUT, METADATA
 
 Migration = Callable[[Connection], None]
 
+
+def _add_predictions(connection: Connection) -> None:
+    """The table as it was when it came: written out, because today's may have changed since."""
+    is_lite = connection.dialect.name == "sqlite"
+    key = "INTEGER NOT NULL PRIMARY KEY" if is_lite else "BIGSERIAL PRIMARY KEY"
+    number = "DOUBLE" if is_lite else "DOUBLE PRECISION"
+    connection.execute(
+        text(
+            f"CREATE TABLE predictions (id {key}, event TEXT NOT NULL, run TEXT NOT NULL, at {number} NOT NULL, "
+            "host TEXT NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL, outcome TEXT NOT NULL, "
+            f'crosses_at {number}, earliest {number}, latest {number}, value {number}, "limit" {number}, '
+            "samples BIGINT NOT NULL, method TEXT NOT NULL, forecast JSON NOT NULL, error JSON NOT NULL, "
+            "summary TEXT NOT NULL, CONSTRAINT predictions_event UNIQUE (event))"
+        )
+    )
+    for name, columns in {"at": "at", "run": "run, host", "host_subject": "host, subject, id"}.items():
+        connection.execute(text(f"CREATE INDEX predictions_{name} ON predictions ({columns})"))
+
+
 # Each leads from the version before to the next: the first one from 1 to 2.
-MIGRATIONS: tuple[Migration, ...] = ()
+MIGRATIONS: tuple[Migration, ...] = (_add_predictions,)
 
 _VERSION = "version"
 # Of PostgreSQL's advisory locks, ours: the letters of "miyabi".

@@ -56,7 +56,13 @@ _COLUMN_TYPES: dict[type, type[TypeEngine[Any]]] = {
 }
 
 # What is looked for, beside a record's moment and its run.
-_LOOKED_UP = (("incident", "id"), ("subject", "id"), ("host", "target", "id"), ("host", "id"))
+_LOOKED_UP = (
+    ("incident", "id"),
+    ("host", "subject", "id"),
+    ("subject", "id"),
+    ("host", "target", "id"),
+    ("host", "id"),
+)
 _NAMES = {"event", "run", "host", "target", "incident", "subject"}
 # Bytes. PostgreSQL takes 2704 in an index, and one has three of them.
 _LONGEST_NAME = 800

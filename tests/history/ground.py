@@ -19,6 +19,7 @@ from miyabi.records import (
     DriftSeen,
     IncidentChanged,
     Observation,
+    Predicted,
     Record,
     Recovered,
     RunStarted,
@@ -90,5 +91,6 @@ def make(kind: type[R], at: float = NOW, /, *, run: str = "run", **values: Any) 
             "told_at": at,
         },
         BreakerChanged: {"subject": "host mugen", "failures": 1},
+        Predicted: {"host": "mugen", "subject": "disk", "kind": "crossing", "outcome": "no-trend"},
     }
     return kind(**{"event": f"{run}.{next(_EVENTS)}", "run": run, "at": at, **usual.get(kind, {}), **values})

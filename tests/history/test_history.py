@@ -20,6 +20,7 @@ from miyabi.records import (
     DriftSeen,
     IncidentChanged,
     Observation,
+    Predicted,
     Record,
     Recovered,
     RunEnded,
@@ -57,6 +58,7 @@ ONE_OF_EACH: list[Record] = [
     make(AlertSent, incident="i", change="opened", severity="HIGH", text="text", channels={"file": "sent"}),
     make(Signalled, signal="HEALTH_OK", details={"panes": [1, 2], "deep": {"a": None, "b": True}}),
     make(BreakerChanged, opened_at=NOW),
+    make(Predicted, crosses_at=NOW, forecast=([NOW, 80.5, 79.0, 82.0],), error={"cases": 3}),
 ]
 
 

@@ -1,0 +1,1 @@
+"""The live page: one fleet at a glance, in a browser."""
