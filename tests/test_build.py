@@ -142,7 +142,7 @@ def test_make_help_names_every_target(machine: Machine) -> None:
     done = machine.run(required("make"), "help", cwd=REPOSITORY)
     assert done.code == 0, done.output
     named = [line.split()[0] for line in done.stdout.splitlines()]
-    assert named == ["help", "setup", "recover", "demo", "test", "slow", "check", "bench", "lock", "clean"]
+    assert named == ["help", "setup", "recover", "demo", "forecast", "test", "slow", "check", "bench", "lock", "clean"]
 
 
 def test_make_recover_runs_the_documented_command(machine: Machine) -> None:
