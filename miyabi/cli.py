@@ -47,6 +47,7 @@ _COMMANDS: dict[str, str] = {
     "cockpit": "miyabi.cli_cockpit",
     "tasks": "miyabi.cli_tasks",
     "state": "miyabi.cli_state",
+    "metrics": "miyabi.cli_metrics",
 }
 
 

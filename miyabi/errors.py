@@ -10,6 +10,7 @@ MiyabiError
 ├── HistoryError     the history cannot be opened, read or written: why, and what to do
 ├── PauseError       the pauses cannot be read or changed: why, and what to do
 ├── StateError       a workspace's state cannot be looked at or changed: why, and what to do
+├── MonitoringError  metrics or traces cannot be written or sent: why, and what to do
 ├── Ec2Error         EC2 could not be asked, or did not do it: in which region, why, and what to do
 └── ParseError       a section of a probe is not what its parser expects: the state is unknown
 """
@@ -91,6 +92,10 @@ class PauseError(MiyabiError):
 
 class StateError(MiyabiError):
     """The state that an orchestration keeps in a workspace cannot be looked at or changed."""
+
+
+class MonitoringError(MiyabiError):
+    """Metrics or traces cannot be written or sent."""
 
 
 # credentials: none, expired or wrong. limit: there is no room for it, in EC2 or in the account. refused: not in the
