@@ -182,6 +182,7 @@ class HostCard:
 
     + health: as in ``Observation``; what a run has repaired since its look counts as repaired
     + level: the highest that is needed or was tried now; "" when nothing is wrong
+    + seen_at: when that look was; 0 is that no run has looked at it yet
     + is_stale: whether the last look is so long ago that nobody can tell
     + agents: the condition of each supervised pane, by its target
     """
@@ -242,6 +243,7 @@ class Overview:
     + at: when that is; ``sequence`` grows with each change
     + by_health: how many hosts stand how
     + days: of how many days ``levels``, ``causes``, ``timeline`` and ``charts`` are
+    + trouble: why the history cannot be asked now, so that all of it may be older than ``at``; "" is none
     """
 
     at: float
@@ -259,3 +261,4 @@ class Overview:
     fleet_availability: Availability
     budget: Budget
     days: float
+    trouble: str = ""
