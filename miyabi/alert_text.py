@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from miyabi.alert_words import BY_CAUSE, BY_KIND, OTHER, Words
+from miyabi.alert_words import BY_CAUSE, BY_KIND, FORESIGHT, OTHER, Words
 from miyabi.cause_names import CAUSES
 from miyabi.incidents import is_told
 from miyabi.masking import masked, plain
 from miyabi.records import IncidentChanged, Severity
-from miyabi.subjects import is_subject
+from miyabi.subjects import AGENT, foretold_subject, is_subject
 from miyabi.verdict import Verdict, covered, verdict_for
 from miyabi.words import both_clocks, clock_time, counted, lasting
 
@@ -31,8 +31,8 @@ _NO_TARGETS = frozenset(("threshold", "channel"))
 class Alert:
     """What a channel gets.
 
-    + incident: its name; "" for what has none, because it was repaired at once
-    + change: as in ``IncidentChanged``, or ``repaired``
+    + incident: its name; "" for what has none, because it was repaired at once, or is foretold and not sure
+    + change: as in ``IncidentChanged``, or ``repaired``, or ``foretold``
     + at, since: seconds since the epoch: when it is told, and when the incident began
     + line: all of it on one line
     + text: all of it
@@ -105,12 +105,22 @@ def for_phone(alert: Alert) -> tuple[str, str]:
     return f"{alert.severity} {covered(alert.host, alert.target) or 'fleet'}", alert.line
 
 
+def foretold_alert(verdict: Verdict, now: float) -> Alert:
+    """What is said of something that is foretold, and is not sure enough for an incident."""
+    name = covered(verdict.host, foretold_subject(verdict.target))
+    return _low(verdict, "foretold", f"LOW {name} {BY_KIND[verdict.kind].headline}: {verdict.summary}", now)
+
+
 def _repaired(verdict: Verdict, now: float) -> Alert:
     name = covered(verdict.host, verdict.target)
-    line = _one_line(f"LOW {name} repaired: {verdict.summary}")
+    return _low(verdict, "repaired", f"LOW {name} repaired: {verdict.summary}", now)
+
+
+def _low(verdict: Verdict, change: str, words: str, now: float) -> Alert:
+    line = _one_line(words)
     return Alert(
         incident="",
-        change="repaired",
+        change=change,
         severity="LOW",
         host=verdict.host,
         target=verdict.target,
@@ -128,7 +138,7 @@ def _line(change: IncidentChanged) -> str:
     name = _shown_name(change)
     ago = lasting(change.at - change.opened_at)
     if change.change == "closed":
-        return _one_line(f"RECOVERED {name}: well again, was {change.severity} for {ago} ({change.summary})")
+        return _one_line(f"RECOVERED {name}: {_words(change).over}, was {change.severity} for {ago} ({change.summary})")
     still = f"STILL OPEN after {ago}: " if change.change == "still-open" else ""
     worse = "WORSE: " if change.change == "changed" else ""
     words = _words(change).headline
@@ -153,14 +163,14 @@ def _words(change: IncidentChanged) -> Words:
 
 def _shown_name(change: IncidentChanged) -> str:
     if change.host:
-        return covered(change.host, change.target)
+        return covered(change.host, foretold_subject(change.target))
     return change.target or "the fleet"
 
 
 def _closed(change: IncidentChanged, zone: tzinfo | None) -> str:
     since = change.opened_at if change.healthy_since is None else change.healthy_since
     lines = [
-        f"RECOVERED  {_shown_name(change)} is well again",
+        f"RECOVERED  {_shown_name(change)} is {_words(change).over}",
         *_part("was", f"{change.severity}: {change.summary}"),
         *_part("since", f"{both_clocks(change.opened_at, zone)}, for {lasting(change.at - change.opened_at)}"),
         *_part("well", f"since {clock_time(since, change.at, zone)}; the incident is closed"),
@@ -241,6 +251,8 @@ def _steps(change: IncidentChanged, socket: str | None, next_step: str) -> Itera
     if change.kind == "channel":
         yield "look at the channel in inventory/alerts.yaml, and at the variables that it names:", ["miyabi spec check"]
         return
+    if change.kind == "prediction":
+        yield from FORESIGHT.get(foretold_subject(change.target), ())
     if change.host and (look := _look(change, socket)):
         yield "look at it:", look
     if change.kind in {"not-restored", "held", "storm", "emergency-stop"}:
@@ -253,6 +265,8 @@ def _steps(change: IncidentChanged, socket: str | None, next_step: str) -> Itera
 def _explain(change: IncidentChanged) -> str:
     if not change.host:
         return "miyabi incidents" if change.kind == "channel" else "miyabi status"
+    if change.kind == "prediction":
+        return f"miyabi predict {shlex.quote(change.host)}"
     return f"miyabi explain {shlex.quote(_named(change))}"
 
 
@@ -262,6 +276,8 @@ def _recover(change: IncidentChanged) -> str:
 
 def _named(change: IncidentChanged) -> str:
     """The target as the commands take it; of a measure of the whole fleet that is all of it."""
+    if change.kind == "prediction":
+        return covered(change.host, foretold_subject(change.target).removeprefix(AGENT))
     return covered(change.host, change.target) if change.host else "all"
 
 
@@ -272,7 +288,7 @@ def _look(change: IncidentChanged, socket: str | None) -> list[str]:
     if change.kind == "unreachable" or not change.target:
         return there
     if change.kind in _NO_TARGETS or is_subject(change.target):
-        return [*there, *_LOOKS.get(change.target, [])]
+        return [*there, *_LOOKS.get(foretold_subject(change.target), [])]
     tmux = f"tmux -L {shlex.quote(socket)}" if socket else "tmux"
     # A word that begins with = is quoted in any case: zsh would look for a program called so.
     exact = f"={change.target.partition(':')[0]}"

@@ -11,6 +11,7 @@ class Words:
     """What is said of a kind of incident.
 
     + headline: what follows the name of the target
+    + over: what follows it when that has ended
     + means: what it means, for somebody who has just been woken
     + safe: what can be done, or left, without harm
     """
@@ -18,6 +19,7 @@ class Words:
     headline: str
     means: str
     safe: str
+    over: str = "well again"
 
 
 _LOOKING = "Looking, attaching and pausing change nothing."
@@ -91,6 +93,13 @@ BY_KIND: Mapping[str, Words] = {
         "It has to wait for a time that is known, and is told to go on when that has come.",
         "Nothing has to be done.",
     ),
+    "prediction": Words(
+        "is foretold to be in trouble",
+        "Nothing is wrong yet. It will be, if it goes on as it did until now; how often that was right here is said "
+        "above.",
+        f"{_LOOKING} Nothing is done because of it, but for what the spec allows (`prevent`).",
+        "no longer foretold to be in trouble",
+    ),
     "channel": Words(
         "does not take alerts",
         "Alerts that should go there do not arrive; this one came by another channel.",
@@ -123,4 +132,14 @@ BY_CAUSE: Mapping[str, str] = {
     "host-unreachable": "look whether that machine is on, and on the network",
     "too-many-processes": "end what is not needed on that host",
     "clock-off": "set that host's clock (NTP)",
+}
+
+# What to do about what is foretold, beside looking: by what it is foretold of, each step with its commands.
+FORESIGHT: Mapping[str, tuple[tuple[str, list[str]], ...]] = {
+    "disk": (
+        ("free space on that host, or have runs do it: limits.disk.relief in its spec, and prevent: 24h there.", []),
+    ),
+    "memory": (
+        ("free memory, or have runs do it: limits.memory_available.relief in its spec, and prevent: 24h there.", []),
+    ),
 }

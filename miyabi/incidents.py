@@ -70,6 +70,11 @@ def judge(  # noqa: PLR0913 - what was, what is, and the rules by their names
     return tuple(incidents.changes)
 
 
+def closed_silently(before: IncidentChanged, *, run: str, now: float) -> IncidentChanged:
+    """The end of an incident of which nothing more is told: another one says it now, or nobody can tell any more."""
+    return _Moment(run, now, 0.0, STILL_OPEN).silent(before, "closed")
+
+
 def stopped_until(earlier: Iterable[IncidentChanged], stop: Stop, now: float) -> float | None:
     """Until when everything is stopped; None when it is not. A stop ends, however long its incident stays open."""
     ends = [min(each.opened_at, now) + stop.seconds for each in earlier if each.kind == "emergency-stop"]

@@ -28,7 +28,8 @@ class Circumstances:
     """What decides how bad something is.
 
     + kind: ``repaired``, ``held``, ``not-restored``, ``unreachable``, ``unknown``, ``storm``, ``emergency-stop``,
-      ``threshold``, ``warning``, ``channel``, ``history``, ``agent-waits``, ``agent-stuck``, ``agent-parked``
+      ``threshold``, ``warning``, ``channel``, ``history``, ``agent-waits``, ``agent-stuck``, ``agent-parked``,
+      ``prediction``
     + rule: the gate's rule that holds it
     + level: the last level that was tried, such as ``L3``
     + first_try: whether it was repaired by the first try of its incident
@@ -37,6 +38,7 @@ class Circumstances:
     + looks: in how many looks in a row it was wrong, this one counted
     + seconds: for how long it is wrong
     + critical: whether the critical value of a threshold is passed, not only the warning
+    + sure: whether what is foretold is near, or earlier predictions of it came true
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Circumstances:
     looks: int = 1
     seconds: float = 0.0
     critical: bool = False
+    sure: bool = False
 
 
 _Row = tuple[str, Callable[[Circumstances], bool], Severity | None]
@@ -78,6 +81,8 @@ TABLE: tuple[_Row, ...] = (
     ("agent-waits", _always, None),
     ("agent-stuck", _always, "HIGH"),
     ("agent-parked", _always, None),
+    ("prediction", lambda seen: seen.sure, "MEDIUM"),
+    ("prediction", _always, "LOW"),
     ("channel", _always, "MEDIUM"),
     ("history", _always, "MEDIUM"),
 )

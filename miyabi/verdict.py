@@ -12,8 +12,11 @@ from miyabi.severity import rank
 if TYPE_CHECKING:
     from miyabi.gate_types import Decision
 
+# The kind of what is foretold, and is no run's to judge.
+FORETOLD = "prediction"
+
 # These are about a measure or a thing of their own: that the rest of the host is well says nothing of them.
-_ON_THEIR_OWN = frozenset({"threshold", "channel", "history", "emergency-stop"})
+_ON_THEIR_OWN = frozenset({"threshold", "channel", "history", "emergency-stop", FORETOLD})
 
 # Each of these, said of a whole host or fleet, is a case of its own beside what else is wrong there.
 _WHOLE = frozenset({"unreachable", "unknown", "emergency-stop"})

@@ -15,7 +15,7 @@ from miyabi.journal import attention, journal_size, set_attention
 from miyabi.records import IncidentChanged, Recovered
 from miyabi.severity import Circumstances, severity_of
 from miyabi.thresholds import MEASURES, Measured, measure
-from miyabi.verdict import Verdict, case_of, covered
+from miyabi.verdict import FORETOLD, Verdict, case_of, covered
 from operations.breakers import note_breaker
 from operations.climbing import climb_of
 from operations.gate import rules_of
@@ -86,10 +86,14 @@ def conclude(host: Host, climb: Climb, *, fleet: bool, unknown: str | None = Non
     _note_breaker(memory, host, climb)
     earlier = _incidents(memory, outcome)
     here = [each for each in earlier if each.host in {host.name, ""} or each.covers]
-    # What is measured is judged when all has been.
+    # What is measured is judged when all has been, and what is foretold by who foretells.
     measured = {MEASURES.get(each.metric) for each in outcome.rules.thresholds}
     own = [
-        each for each in here if each.host == host.name and (each.kind != "threshold" or each.target not in measured)
+        each
+        for each in here
+        if each.host == host.name
+        and each.kind != FORETOLD
+        and (each.kind != "threshold" or each.target not in measured)
     ]
     healthy = well(host, verdicts, [each.target for each in own], fleet=fleet)
     outcome.healthy |= healthy
@@ -173,7 +177,8 @@ def keep_attention(state: State) -> None:
     if not _must_ask(memory, outcome):
         return
     # Who could not ask does not know that nothing is open.
-    wanted = bool(_incidents(memory, outcome)) or not memory.is_answered
+    # What is foretold is not a run's to judge: no run need ask for its sake.
+    wanted = any(each.kind != FORETOLD for each in _incidents(memory, outcome)) or not memory.is_answered
     if wanted != attention(memory.folder):
         # That nothing can be written here was said by the journal.
         with suppress(OSError):
