@@ -48,6 +48,7 @@ _COMMANDS: dict[str, str] = {
     "tasks": "miyabi.cli_tasks",
     "state": "miyabi.cli_state",
     "metrics": "miyabi.cli_metrics",
+    "trace": "miyabi.cli_trace",
 }
 
 

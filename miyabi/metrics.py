@@ -1,7 +1,7 @@
 """How a fleet stands, as Prometheus scrapes it. Pure.
 
-What is not known has no series: 0 is something else. What counts over a time that moves on, as ``Overview.days`` does, is
-a gauge with ``window`` in its name: a counter must not go down.
+What is not known has no series: 0 is something else. What counts over a time that moves on, as ``Overview.days`` does,
+is a gauge with ``window`` in its name: a counter must not go down.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _of_measures(overview: Overview) -> Iterator[_Family]:
 
 
 def _of_incidents(overview: Overview) -> Iterator[_Family]:
-    by_severity = Counter(each.severity for each in overview.open_incidents)
+    by_severity: Counter[str] = Counter(each.severity for each in overview.open_incidents)
     yield _Family(
         "miyabi_incidents_open",
         "Incidents that a human was told of and are not over.",
