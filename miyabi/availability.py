@@ -1,0 +1,73 @@
+"""For how long a host was up, down, or neither, and what that leaves of an SLO's error budget. Pure.
+
+Each look of a run at a host holds until the next look at it, whoever takes it, but for no longer than ``LONGEST_LOOK``:
+after that nobody knows. What looks follow one another in is the time that they were taken at; of two at the same moment
+the one that arrived last counts. So no second counts twice, whatever clocks and other controllers do.
+
+- ``healthy`` is up, and ``unreachable`` is down.
+- ``drift`` is down from the look on until the run has proved that all is well again, and up from then on; when it has
+  not, the whole look is down.
+- ``unknown`` and ``asleep`` count for neither, and neither does the time at which nobody has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from miyabi.figures import Availability, Budget
+from miyabi.gate_pauses import is_within
+from miyabi.monitoring import Slo
+
+# Seconds for which a look holds at most.
+LONGEST_LOOK = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of one try of a run: as much of ``Recovered`` as decides since when a host is up again."""
+
+    target: str
+    restored: bool
+    at: float
+
+
+def proved_at(wrong: Iterable[str], proofs: Sequence[Proof]) -> float | None:
+    """When a run had proved that all it found wrong on a host is well again; None when it never had.
+
+    A thing is proved by the last try of it, or of what it is in; a try that failed is made good by a later one that
+    held, of the same thing, of what it is in or of what is in it.
+
+    + wrong: the targets that were not as they should be
+    + proofs: what came of the run's tries on the host, oldest first
+    """
+    if not proofs or not all(_is_made_good(place, proofs) for place, each in enumerate(proofs) if not each.restored):
+        return None
+    held = {each.target for each in proofs if each.restored}
+    tried = {each.target for each in proofs}
+    if not held or not all(target in tried or any(is_within(target, each) for each in held) for target in wrong):
+        return None
+    return max(each.at for each in proofs if each.restored)
+
+
+def _is_made_good(place: int, proofs: Sequence[Proof]) -> bool:
+    failed = proofs[place].target
+    later = (each.target for each in proofs[place + 1 :] if each.restored)
+    return any(is_within(failed, target) or is_within(target, failed) for target in later)
+
+
+def fleet_availability(each: Iterable[Availability]) -> Availability:
+    """That of all hosts together: the sums of theirs."""
+    every = tuple(each)
+    return Availability(
+        sum(one.up for one in every), sum(one.down for one in every), sum(one.uncounted for one in every)
+    )
+
+
+def budget_of(seen: Availability, slo: Slo) -> Budget:
+    """The error budget that a promise leaves in what was counted.
+
+    + seen: over the promise's own time, ``slo.over``; of several hosts it is their sum
+    """
+    allowed = (seen.up + seen.down) * (100 - slo.availability) / 100
+    return Budget(slo.availability, slo.over, allowed, seen.down)

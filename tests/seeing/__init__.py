@@ -1,0 +1,1 @@
+"""Figures, the page, metrics, reports and predictions: what is seen of the history."""
