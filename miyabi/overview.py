@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import Any
 
+from miyabi.availability import Proof, proved_at
 from miyabi.figures import (
     Availability,
     Budget,
@@ -37,11 +38,10 @@ from miyabi.records import (
     Health,
     Observation,
     Predicted,
-    Recovered,
     RunEnded,
     RunStarted,
 )
-from miyabi.run_outcome import Ran, outcome_of
+from miyabi.run_outcome import Ran
 
 # Seconds. A look that is younger is never stale, however often runs look.
 LEAST_STALE = 900.0
@@ -130,8 +130,8 @@ def card_of(look: LastLook, now: float) -> HostCard:
     seen = look.seen
     if seen is None:
         return HostCard(look.host, "unknown", 0.0, 0.0, "no run has looked at it yet", is_stale=True)
-    wrong = _left(look)
-    health, since = _stands(look, seen, wrong)
+    wrong = left(look)
+    health, since = stands(look)
     is_well = health == "healthy"
     return HostCard(
         host=look.host,
@@ -204,7 +204,7 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, Sequence) else str(value)
 
 
-def _left(look: LastLook) -> tuple[DriftSeen, ...]:
+def left(look: LastLook) -> tuple[DriftSeen, ...]:
     """What is still wrong after what the run has done, each target once."""
     ran = look.ran
     drifts = {each.target: each for each in ran.drifts}
@@ -223,31 +223,20 @@ def _is_tidied(decision: Decided | None) -> bool:
     return decision is not None and decision.allowed and decision.does == "tidy"
 
 
-def _stands(look: LastLook, seen: Observation, wrong: Collection[DriftSeen]) -> tuple[str, float]:
-    """A host's health now, and since when."""
+def stands(look: LastLook) -> tuple[str, float]:
+    """A host's health after all that the run of its last look has done, and since when; that look must be there."""
+    seen = look.seen
+    if seen is None:
+        return "unknown", 0.0
     since = seen.at if look.since is None else look.since
-    ran = look.ran
-    failed = _failed(ran.recoveries)
-    if seen.health == "healthy" and failed:
-        return "drift", max(each.at for each in failed)
-    if seen.health != "drift" or wrong or failed or not ran.drifts:
+    proofs = [Proof(each.target, each.outcome == "restored", each.at) for each in look.ran.recoveries]
+    if seen.health == "healthy" and proofs and proved_at((), proofs) is None:
+        return "drift", proofs[-1].at
+    if seen.health != "drift" or not look.ran.drifts or left(look):
         return seen.health, since
-    came = outcome_of(look.host, ran)
-    if came.held:
-        return "drift", since
-    done = (*came.repaired, *(each for each in ran.decisions if _is_tidied(each)))
-    return "healthy", max((each.at for each in done), default=seen.at)
-
-
-def _failed(recoveries: Iterable[Recovered]) -> list[Recovered]:
-    """The tries that did not hold, and were not made good by what came after them."""
-    last = {each.target: each for each in recoveries}
-    back = [each for each in last.values() if each.outcome == "restored"]
-    return [
-        each
-        for each in last.values()
-        if each.outcome != "restored" and not any(is_within(each.target, around.target) for around in back)
-    ]
+    tidied = [each.at for each in look.ran.decisions if _is_tidied(each)]
+    proved = proved_at((), proofs) if proofs else max(tidied, default=None)
+    return ("drift", since) if proved is None else ("healthy", proved)
 
 
 def _level(look: LastLook, wrong: Iterable[DriftSeen]) -> str:
