@@ -46,7 +46,7 @@ def _asked(fleet: FleetOfClone, now: float) -> tuple[str, HistoryError | None]:
 
     try:
         with opened_history(fleet, now) as history:
-            overview = read_overview(history, monitoring_of(fleet.file.monitoring), now)
+            overview = read_overview(history, monitoring_of(fleet.file.monitoring), now, hosts=tuple(fleet.hosts))
     except HistoryError as error:
         return exposition_without_history(now), error
     return exposition(overview, now), None

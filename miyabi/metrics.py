@@ -51,11 +51,11 @@ def exposition(overview: Overview, now: float) -> str:
 
     + now: seconds since the epoch; told as the moment at which this was written
     """
-    return _written([*_of_program(now, is_readable=True), *_families(overview)])
+    return _written([*_of_program(now, is_readable=not overview.trouble), *_families(overview)])
 
 
 def exposition_without_history(now: float) -> str:
-    """What is left to be said when the history cannot be read: ``miyabi_history_readable`` is 0, and nothing else."""
+    """What is left to be said when the history cannot be read: that, and nothing of the fleet."""
     return _written(_of_program(now, is_readable=False))
 
 
@@ -141,12 +141,12 @@ def _of_hosts(hosts: tuple[HostCard, ...]) -> Iterator[_Family]:
     yield _Family(
         "miyabi_host_since_timestamp_seconds",
         "Since when the host stands as it does.",
-        [({"host": card.host}, card.since) for card in hosts],
+        [({"host": card.host}, card.since or None) for card in hosts],
     )
     yield _Family(
         "miyabi_host_last_look_timestamp_seconds",
-        "When a run has last looked at the host.",
-        [({"host": card.host}, card.seen_at) for card in hosts],
+        "When a run has last looked at the host; absent where none ever has.",
+        [({"host": card.host}, card.seen_at or None) for card in hosts],
     )
     seen = [card for card in hosts if _is_seen(card)]
     yield _Family(
@@ -186,7 +186,7 @@ _COUNTS = (
     ("miyabi_host_windows", "tmux windows.", lambda card: card.windows),
     ("miyabi_host_panes", "tmux panes.", lambda card: card.panes),
     ("miyabi_host_load1", "The load over one minute.", lambda card: card.load),
-    ("miyabi_host_uptime_seconds", "How long the host was up at the last look.", lambda card: card.uptime),
+    ("miyabi_host_uptime_seconds", "How long the host is up.", lambda card: card.uptime),
     ("miyabi_disk_used_ratio", "Used space of the disk that the spec watches.", lambda card: _ratio(card.disk_used)),
     ("miyabi_memory_available_ratio", "Available memory.", lambda card: _ratio(card.memory_available)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Thread
@@ -33,6 +34,8 @@ _MOST_RUNS = 200
 _BATCH = 500
 
 _KINDS: tuple[type[Record], ...] = (RunStarted, RunEnded, DriftSeen, Decided, Recovered, IncidentChanged)
+_ERRNO = re.compile(r"\[Errno -?\d+\] ([^\"')]+)")
+_AROUND = re.compile(r"^Transient error |Failed to export spans? batch | encountered while exporting.*")
 _INSTALL = ".venv/bin/pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
 
 
@@ -135,12 +138,21 @@ def send(spans: Sequence[Span], endpoint: str) -> None:
     if is_late:
         troubles.append(f"no answer within {TIMEOUT:g} s")
     if troubles:
-        why = shown(masked(" ".join((troubles[0] or heard.said or "it was refused").split())))[:300]
+        why = shown(masked(_in_short(troubles[0] or heard.said or "it was refused")))[:200]
         raise MonitoringError(f"{shown(masked(endpoint))}: the traces were not taken: {why}")
 
 
+def _in_short(logged: str) -> str:
+    """What of the exporter's words says why: the system's own, or those around the answer's status."""
+    if found := _ERRNO.search(logged):
+        return found[1].lower()
+    if "due to timeout" in logged:
+        return "no answer in time"
+    return " ".join(_AROUND.sub("", logged).split())
+
+
 class _Heard(logging.Handler):
-    """The last that the exporter has logged: it tells nobody else why it failed."""
+    """The first that the exporter has logged: it tells nobody else why it failed, and the last only that it gave up."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -148,7 +160,7 @@ class _Heard(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        self.said = record.getMessage()
+        self.said = self.said or record.getMessage()
 
 
 def _readable(span: Span) -> Any:

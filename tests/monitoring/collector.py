@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from typing_extensions import override
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ def collecting(status: int = 200) -> Iterator[Collector]:
     collector = Collector(status=status)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
@@ -49,6 +50,7 @@ def collecting(status: int = 200) -> Iterator[Collector]:
             self.end_headers()
             self.wfile.write(answer)
 
+        @override
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
