@@ -44,14 +44,21 @@ class Ended:
     output: str
 
 
-def run_bounded(
-    command: Sequence[str], folder: Path, seconds: float, log: Path | None, started: Callable[[int], None]
+def run_bounded(  # noqa: PLR0913 - how a program is run
+    command: Sequence[str],
+    folder: Path,
+    seconds: float,
+    log: Path | None,
+    started: Callable[[int], None],
+    *,
+    is_added: bool = False,
 ) -> Ended:
     """Run a program to its end, or to the end of its time; what it has started in other groups goes on.
 
     + seconds: its time, on the clock that goes on while the machine sleeps
     + log: where its output is kept; None, or a disk that is full, keeps none
     + started: called with the process group before the program begins
+    + is_added: whether the log is there already, and the output is added to it
 
     Raises ``OSError`` when there is no shell. An exception that is raised here, such as by a signal's handler, ends the
     program, too.
@@ -69,7 +76,7 @@ def run_bounded(
     )
     identity = identity_of(process.pid)
     gate, said = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
-    output = _Output(said, log)
+    output = _Output(said, log, os.O_APPEND if is_added else os.O_EXCL)
     try:
         started(process.pid)
         with contextlib.suppress(BrokenPipeError):
@@ -104,7 +111,7 @@ def _wait(process: subprocess.Popen[bytes], output: _Output, until: float) -> bo
 class _Output:
     """The output of a program: the last of it in memory, and all of it, as far as the disk has room, in a file."""
 
-    def __init__(self, pipe: IO[bytes], log: Path | None) -> None:
+    def __init__(self, pipe: IO[bytes], log: Path | None, flag: int) -> None:
         self._pipe = pipe
         self._tail = bytearray()
         self._written = 0
@@ -114,7 +121,7 @@ class _Output:
         self._selector.register(pipe, selectors.EVENT_READ)
         if log is not None:
             with contextlib.suppress(OSError):
-                self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flag, 0o600)
 
     def take(self, seconds: float) -> bool:
         """Take in what comes within some seconds; False when nothing will come any more."""

@@ -36,6 +36,10 @@ _TAIL = 64 * 1024
 # Seconds of sleep that are worth a word.
 _NOTABLE_SLEEP = 5.0
 
+# The keys of the fleet's file, and the variables, by which more is done after a run.
+_MORE = (b"metrics", b"predictions", b"reports")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -107,13 +111,42 @@ def _attempt(folder: Path, lock: Lock, order: _Order) -> tuple[Report, int]:
             _settle(folder, lock.left_behind)
             command = [sys.executable, "-m", "pyinfra", *order.arguments]
             log = _new_log(folder / "runs", order)
-            ended = run_bounded(command, _repository(), order.deadline, log, lock.watch_over)
+            clone, until = _repository(), elapsed() + order.deadline
+            ended = run_bounded(command, clone, order.deadline, log, lock.watch_over)
+            words = _afterwards(clone, folder, log, until, lock)
     except _SignalledError as error:
         reason = f"ended by {signal.Signals(error.number).name}"
         return Report(started, "error", None, elapsed() - begun, reason), 128 + error.number
     except OSError as error:
         return Report(started, "error", None, elapsed() - begun, str(error)), 1
-    return _report(started, ended, order.deadline)
+    report, code = _report(started, ended, order.deadline)
+    return replace(report, reason="; ".join(filter(None, (report.reason, *words)))), code
+
+
+def _afterwards(clone: Path, folder: Path, log: Path | None, until: float, lock: Lock) -> tuple[str, ...]:
+    """Do what is due after the run; what of it failed, in words. The run has its outcome, whatever happens here."""
+    if not _is_more_asked(clone / "inventory" / "fleet.yaml"):
+        return ()
+    # Who asks for nothing more does not pay for it.
+    from miyabi.errors import MiyabiError  # noqa: PLC0415
+    from miyabi.run_afterwards import Afterwards  # noqa: PLC0415
+
+    try:
+        return Afterwards(clone, folder, log, until, lock.watch_over).do(datetime.now(UTC).timestamp())
+    except _SignalledError as error:
+        return (f"what is due after the run was cut short by {signal.Signals(error.number).name}",)
+    except (OSError, MiyabiError) as error:
+        return (f"what is due after the run could not be done: {error}",)
+
+
+def _is_more_asked(fleet: Path) -> bool:
+    """Whether anything may be due after a run, told without reading YAML."""
+    if any(os.environ.get(name) for name in _ENDPOINTS):
+        return True
+    with contextlib.suppress(OSError):
+        lines = (line.lstrip() for line in fleet.read_bytes().splitlines())
+        return any(word in line for line in lines if not line.startswith(b"#") for word in _MORE)
+    return False
 
 
 def _report(started: str, ended: Ended, deadline: float) -> tuple[Report, int]:
