@@ -1,0 +1,136 @@
+"""The line that a measure follows now: robust, and of the longest past that agrees with the present. Pure.
+
+Theil and Sen's line through longer and longer windows that end now, until one disagrees with those before it
+(the intersection of their intervals is empty): so a slope that has just changed counts at once, and one that has been
+the same for a month is known well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from miyabi.forecast.samples import HOUR, Array
+
+# Hours.
+_WINDOWS = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 120, 168, 336, 720)
+# Points of a window: more tell no more, and cost their square.
+_POINTS = 28
+_FEWEST = 5
+# How many standard errors wide the intervals are that have to meet.
+_WIDE = 2.5
+# A step explains a window better than a line does, when what it leaves is so much less.
+_STEP = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line.
+
+    + at, level: where it is, at the end
+    + slope: per second
+    + level_error, slope_error: their standard errors
+    + support: seconds that it was seen for
+    + above: by how much what was seen at worst in each stretch is above it, typically
+    """
+
+    at: float
+    level: float
+    slope: float
+    level_error: float
+    slope_error: float
+    support: float
+    above: float
+
+
+def present_line(at: Array, value: Array, high: Array, quantum: float, above: float) -> Line | None:
+    """The line that the last values follow; None when there are too few.
+
+    + above: the share of the worst values that it leaves below
+    """
+    end = float(at[-1])
+    met: tuple[float, float, float, float] | None = None
+    chosen: Line | None = None
+    before = -1
+    for hours in _WINDOWS:
+        begin = int(np.searchsorted(at, end - hours * HOUR))
+        if begin == before or at.size - begin < _FEWEST or end - float(at[begin]) < 0.7 * hours * HOUR:
+            if begin == 0:
+                break
+            continue
+        before = begin
+        found = _line(at[begin:], value[begin:], high[begin:], quantum, above)
+        if found is None:
+            continue
+        line, is_step = found
+        if is_step and chosen is not None:
+            break
+        bounds = (
+            line.slope - _WIDE * line.slope_error,
+            line.slope + _WIDE * line.slope_error,
+            line.level - _WIDE * line.level_error,
+            line.level + _WIDE * line.level_error,
+        )
+        if met is not None:
+            bounds = (
+                max(met[0], bounds[0]),
+                min(met[1], bounds[1]),
+                max(met[2], bounds[2]),
+                min(met[3], bounds[3]),
+            )
+            if bounds[0] > bounds[1] or bounds[2] > bounds[3]:
+                break
+        met, chosen = bounds, line
+        if begin == 0:
+            break
+    return chosen
+
+
+def _line(at: Array, value: Array, high: Array, quantum: float, share: float) -> tuple[Line, bool] | None:
+    """Theil and Sen's line through a window, with its errors; and whether a step explains it better."""
+    end = float(at[-1])
+    each = max(1, at.size // _POINTS)
+    number = at.size // each
+    if number < _FEWEST:
+        return None
+    first = at.size - number * each
+    x = (at[first:].reshape(number, each).mean(axis=1) - end) / HOUR
+    y = np.median(value[first:].reshape(number, each), axis=1)
+    one, two = _pairs(number)
+    slope = float(np.median((y[two] - y[one]) / (x[two] - x[one])))
+    level = float(np.median(y - slope * x))
+    left = y - level - slope * x
+    spread = float(np.median(np.abs(left))) * 1.4826
+    squares = float(left @ left)
+    spread = max(spread, 0.7 * float(np.sqrt(squares / number)), 0.02)
+    same = float(np.clip((left[1:] @ left[:-1]) / max(1e-12, squares), 0.0, 0.8))
+    free = max(2.0, number * (1 - same) / (1 + same))
+    window = max(1e-6, -float(x[0]))
+    slope_error = float(np.hypot(spread * np.sqrt(12 / free) / window, 0.4 * quantum / window))
+    level_error = float(np.hypot(2 * spread / np.sqrt(free), 0.3 * quantum))
+    above = float(np.quantile(high - (level + slope * (at - end) / HOUR), share))
+    line = Line(end, level, slope / HOUR, level_error, slope_error / HOUR, window * HOUR, max(0.0, above))
+    return line, _is_step(y, squares, spread)
+
+
+def _is_step(y: Array, squares: float, spread: float) -> bool:
+    """Whether two levels explain values better than the line that leaves ``squares``."""
+    number = y.size
+    if number < 8:
+        return False
+    total, power = np.cumsum(y), np.cumsum(y * y)
+    size = np.arange(1, number)
+    left = power[:-1] - total[:-1] ** 2 / size
+    right = (power[-1] - power[:-1]) - (total[-1] - total[:-1]) ** 2 / (number - size)
+    both = (left + right)[1:-2]
+    best = int(np.argmin(both)) + 1
+    height = abs(total[best] / (best + 1) - (total[-1] - total[best]) / (number - best - 1))
+    return bool(both[best - 1] < _STEP * squares and height > 2 * spread)
+
+
+@cache
+def _pairs(number: int) -> tuple[Array, Array]:
+    one, two = np.triu_indices(number, 1)
+    return one, two

@@ -1,0 +1,1 @@
+"""Tests of what is foretold, against series whose end is known."""
