@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from miyabi.figures import Deed, IncidentStory
 from miyabi.gate_pauses import is_within
-from miyabi.history_repair_figures import holds, repairs
+from miyabi.history_repair_figures import Done, holds, repairs
 from miyabi.history_tables import TABLES, record_of
 from miyabi.records import IncidentChanged, Predicted
 from miyabi.verdict import covered
@@ -40,9 +40,9 @@ def incident_stories(
             return ()
         opened_by = _opened_by(connection, [each.incident for each in last])
         begin = min(each.opened_at for each in last) - _RUN
-        done: dict[str, list[tuple[Deed, str]]] = defaultdict(list)
-        for deed, run in (*repairs(connection, begin, until), *holds(connection, begin, until)):
-            done[deed.host].append((deed, run))
+        done: dict[str, list[Done]] = defaultdict(list)
+        for each in (*repairs(connection, begin, until), *holds(connection, begin, until)):
+            done[each.deed.host].append(each)
         return tuple(_story(each, opened_by[each.incident], done) for each in last)
 
     return history.ask(asked)
@@ -70,15 +70,16 @@ def _opened_by(connection: Connection, incidents: Sequence[str]) -> dict[str, st
     return {incident: run for incident, run in connection.execute(query) if incident in wanted}
 
 
-def _story(last: IncidentChanged, opened_by: str, done: Mapping[str, Iterable[tuple[Deed, str]]]) -> IncidentStory:
+def _story(last: IncidentChanged, opened_by: str, done: Mapping[str, Iterable[Done]]) -> IncidentStory:
     closed_at = last.at if last.change == "closed" else None
     hosts = [last.host] if last.host else list(done) if last.covers else []
     belongs = [
-        deed
+        each.deed
         for host in hosts
-        for deed, run in done.get(host, ())
-        if (run == opened_by or last.opened_at <= deed.at) and (closed_at is None or deed.at <= closed_at)
-        if _concerns(last, deed)
+        for each in done.get(host, ())
+        if (each.run == opened_by or last.opened_at <= each.until)
+        and (closed_at is None or each.deed.at <= closed_at)
+        and _concerns(last, each.deed)
     ]
     return IncidentStory(
         last.incident,

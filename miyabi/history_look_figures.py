@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Connection,
     Double,
     Integer,
     Select,
     Text,
-    case,
     cast,
     func,
     literal_column,
-    null,
     select,
 )
 
@@ -100,6 +97,8 @@ def _whole(connection: Connection, number: ColumnElement[Any]) -> ColumnElement[
 def availability_of_hosts(history: History, since: float, until: float) -> dict[str, Availability]:
     """For how long each host that a run has looked at was up and down, by host (``miyabi.availability``).
 
+    That of two times that follow one another is the sum of theirs.
+
     + since, until: seconds since the epoch; what looks hold beyond them does not count
     """
 
@@ -107,64 +106,50 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
         up: dict[str, float] = defaultdict(float)
         down: dict[str, float] = defaultdict(float)
         hosts = set()
-        proofs = _proofs(connection, since, until)
-        wrong = _wrong(connection, since, until)
-        for host, health, run, begin, end, seconds in _streamed(connection, _held(since, until)):
+        seen = TABLES[Observation].c
+        proofs, wrong = _proofs(connection, since, until), _wrong(connection, since, until)
+        for host, (health, run), begin, end in _held(connection, since, until, seen.health, seen.run):
             hosts.add(host)
             if health == "healthy":
-                up[host] += seconds
+                up[host] += end - begin
             elif health == "unreachable":
-                down[host] += seconds
+                down[host] += end - begin
             elif health == "drift":
                 proved = proved_at(wrong.get((run, host), ()), proofs.get((run, host), ()))
-                well = 0.0 if proved is None else end - min(max(proved, begin), end)
-                up[host] += well
-                down[host] += seconds - well
-        span = max(until - since, 0.0)
+                well_at = end if proved is None else min(max(proved, begin), end)
+                down[host] += well_at - begin
+                up[host] += end - well_at
+        span = until - since
         return {host: Availability(up[host], down[host], max(span - up[host] - down[host], 0.0)) for host in hosts}
 
     return history.ask(asked)
 
 
-def _looks(since: float, until: float, *more: ColumnElement[Any]) -> CTE:
-    """Every look that may hold within a time, with the moment of the next one at the same host."""
+def _held(
+    connection: Connection, since: float, until: float, *columns: ColumnElement[Any]
+) -> Iterator[tuple[str, Sequence[Any], float, float]]:
+    """Every look that held for some of a time: its host, its columns, and from when to when.
+
+    They are gone through as they were taken, by the index of that: to sort them by host takes longer than that.
+    """
     seen = TABLES[Observation].c
-    following = func.lead(seen.at).over(partition_by=seen.host, order_by=(seen.at, seen.id)).label("following")
-    return (
-        select(seen.id, seen.host, seen.run, seen.health, seen.at, *more, following)
+    query = (
+        select(seen.host, seen.at, *columns)
         .where(seen.at > since - LONGEST_LOOK, seen.at < until)
-        .cte("looks")
+        .order_by(seen.at, seen.id)
     )
-
-
-def _bounds(looks: CTE, since: float, until: float) -> tuple[ColumnElement[float], ColumnElement[float]]:
-    """When each look begins to hold, and when it ends."""
-    begin = case((looks.c.at < since, since), else_=looks.c.at)
-    longest = looks.c.at + LONGEST_LOOK
-    last = case((longest > until, until), else_=longest)
-    return begin, case((looks.c.following < last, looks.c.following), else_=last)
-
-
-def _held(since: float, until: float) -> Select[Any]:
-    """For how long looks held: those that found drift one by one, the others by host and health."""
-    looks = _looks(since, until)
-    begin, end = _bounds(looks, since, until)
-    bounded = select(looks, begin.label("begins"), end.label("ends")).cte("bounded").c
-    alone = case((bounded.health == "drift", bounded.id), else_=null()).label("alone")
-    held = (
-        select(bounded.host, bounded.health, bounded.run, bounded.begins, bounded.ends, alone)
-        .where(bounded.ends > bounded.begins)
-        .cte("held")
-        .c
-    )
-    return select(
-        held.host,
-        held.health,
-        func.min(held.run),
-        func.min(held.begins),
-        func.max(held.ends),
-        func.sum(held.ends - held.begins),
-    ).group_by(held.host, held.health, held.alone)
+    last: dict[str, tuple[float, Sequence[Any]]] = {}
+    for host, at, *values in _streamed(connection, query):
+        if host in last:
+            began, before = last[host]
+            begin, end = max(began, since), min(at, began + LONGEST_LOOK)
+            if end > begin:
+                yield host, before, begin, end
+        last[host] = at, values
+    for host, (began, values) in last.items():
+        begin, end = max(began, since), min(until, began + LONGEST_LOOK)
+        if end > begin:
+            yield host, values, begin, end
 
 
 def _proofs(connection: Connection, since: float, until: float) -> dict[tuple[str, str], list[Proof]]:
@@ -172,7 +157,8 @@ def _proofs(connection: Connection, since: float, until: float) -> dict[tuple[st
     came = TABLES[Recovered].c
     query = (
         select(came.run, came.host, came.target, came.outcome, came.at)
-        .where(*_about(came.at, since, until))
+        # That typing into an agent's pane did not help says nothing of what is damaged.
+        .where(*_about(came.at, since, until), came.does != "nudge")
         .order_by(came.id)
     )
     found: dict[tuple[str, str], list[Proof]] = {}
@@ -204,26 +190,43 @@ def agent_times(history: History, since: float, until: float) -> tuple[AgentTime
     """
 
     def asked(connection: Connection) -> tuple[AgentTime, ...]:
-        found: dict[tuple[str, str], dict[str, float]] = {}
-        for host, agents, seconds in _streamed(connection, _agents(since, until)):
-            for target, condition in json.loads(agents).items():
-                conditions = found.setdefault((host, target), {})
-                conditions[condition] = conditions.get(condition, 0.0) + seconds
-        return tuple(AgentTime(host, target, seconds) for (host, target), seconds in sorted(found.items()))
+        times = _AgentTimes()
+        # As text: conditions that stay as they are need not be read again for each look.
+        agents = cast(TABLES[Observation].c.agents, Text)
+        for host, (told,), begin, end in _held(connection, since, until, agents):
+            times.add(host, told, end - begin)
+        return times.made()
 
     return history.ask(asked)
 
 
-def _agents(since: float, until: float) -> Select[Any]:
-    """For how long the agents of a host were in the same conditions."""
-    looks = _looks(since, until, cast(TABLES[Observation].c.agents, Text).label("agents"))
-    begin, end = _bounds(looks, since, until)
-    bounded = select(looks, begin.label("begins"), end.label("ends")).cte("bounded").c
-    return (
-        select(bounded.host, bounded.agents, func.sum(bounded.ends - bounded.begins))
-        .where(bounded.ends > bounded.begins, bounded.agents != "{}")
-        .group_by(bounded.host, bounded.agents)
-    )
+class _AgentTimes:
+    """The times of agents as they add up."""
+
+    def __init__(self) -> None:
+        self._lasting: dict[str, tuple[str, float]] = {}
+        self._seconds: dict[tuple[str, str], dict[str, float]] = {}
+
+    def add(self, host: str, told: str, seconds: float) -> None:
+        """Add for how long a host's agents were as told."""
+        before, so_far = self._lasting.get(host, (told, 0.0))
+        if before == told:
+            self._lasting[host] = told, so_far + seconds
+        else:
+            self._count(host, before, so_far)
+            self._lasting[host] = told, seconds
+
+    def made(self) -> tuple[AgentTime, ...]:
+        """The times of each agent."""
+        for host, (told, seconds) in self._lasting.items():
+            self._count(host, told, seconds)
+        self._lasting.clear()
+        return tuple(AgentTime(*named, seconds) for named, seconds in sorted(self._seconds.items()))
+
+    def _count(self, host: str, told: str, seconds: float) -> None:
+        for target, condition in json.loads(told).items():
+            conditions = self._seconds.setdefault((host, target), {})
+            conditions[condition] = conditions.get(condition, 0.0) + seconds
 
 
 def _streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:

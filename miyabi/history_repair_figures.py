@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, case, func, or_, select
+from sqlalchemy import Connection, Select, select
 
 from miyabi.figures import Deed, Learned, LevelFigures
 from miyabi.history_queries import MISSING
@@ -109,62 +110,70 @@ def _tries_with_kinds(since: float, until: float) -> Select[Any]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A deed, and what belongs it to an incident.
+
+    + until: when it was said last, for what was held again and again; else when it was
+    + run: that did it, or said it last
+    """
+
+    deed: Deed
+    until: float
+    run: str
+
+
 def deeds(history: History, since: float, until: float, limit: int | None = None) -> tuple[Deed, ...]:
     """What was tried and held, newest first; the same hold again and again is one, at the moment it began.
 
     + since, until: seconds since the epoch; ``until`` itself is not meant
     + limit: how many; None is all
     """
-
-    def asked(connection: Connection) -> tuple[Deed, ...]:
-        done = [
-            deed for deed, _ in (*repairs(connection, since, until, limit), *holds(connection, since, until, limit))
-        ]
-        return tuple(sorted(done, key=lambda each: each.at, reverse=True)[:limit])
-
-    return history.ask(asked)
+    done = history.ask(lambda connection: (*repairs(connection, since, until), *holds(connection, since, until)))
+    return tuple(each.deed for each in sorted(done, key=lambda each: each.deed.at, reverse=True)[:limit])
 
 
-def repairs(connection: Connection, since: float, until: float, limit: int | None = None) -> Iterable[tuple[Deed, str]]:
-    """What came of tries, each with its run, the last first."""
+def repairs(connection: Connection, since: float, until: float) -> Iterator[Done]:
+    """What came of tries, in the order in which they arrived."""
     came = TABLES[Recovered].c
     query = (
         select(
             came.at, came.host, came.target, came.level, came.outcome, came.reason, came.cause, came.seconds, came.run
         )
         .where(came.at >= since, came.at < until)
-        .order_by(came.at.desc(), came.id.desc())
-        .limit(limit)
+        .order_by(came.id)
     )
-    for *values, run in connection.execute(query):
-        yield Deed(*values), run
+    for at, host, target, level, outcome, reason, cause, seconds, run in connection.execute(query):
+        deed = Deed(at, host, target, level, outcome, reason, cause, seconds if seconds >= 0 else None)
+        yield Done(deed, at, run)
 
 
-def holds(connection: Connection, since: float, until: float, limit: int | None = None) -> Iterable[tuple[Deed, str]]:
-    """What the gate held, each with the run that was held first, the last first.
+def holds(connection: Connection, since: float, until: float) -> Iterator[Done]:
+    """What the gate held.
 
-    One hold is what the same rule says of the same level and target, until something is tried there, or it is not said
+    One hold is what the same rule says of the same target and level, until something is tried there, or it is not said
     for ``SAME_HOLD`` seconds.
     """
     said = TABLES[Decided].c
-    tries = func.sum(case((said.allowed, 1), else_=0)).over(
-        partition_by=(said.host, said.target), order_by=said.id, rows=(None, 0)
-    )
-    told = (
-        select(said.id, said.at, said.run, said.host, said.target, said.level, said.rule, said.reason, said.cause)
-        .add_columns(said.allowed, tries.label("tries"))
-        .where(said.at >= since, said.at < until)
-        .cte("told")
-    )
-    before = func.lag(told.c.at).over(
-        partition_by=(told.c.host, told.c.target, told.c.level, told.c.rule, told.c.tries), order_by=told.c.id
-    )
-    held = select(*told.c, before.label("before")).where(~told.c.allowed).cte("held").c
     query = (
-        select(held.at, held.host, held.target, held.level, held.rule, held.reason, held.cause, held.run)
-        .where(or_(held.before.is_(None), held.at > held.before + SAME_HOLD))
-        .order_by(held.at.desc(), held.id.desc())
-        .limit(limit)
+        select(said.at, said.run, said.host, said.target, said.allowed, said.level, said.rule, said.reason, said.cause)
+        .where(said.at >= since, said.at < until)
+        .order_by(said.id)
     )
-    for at, host, target, level, rule, reason, cause, run in connection.execute(query):
-        yield Deed(at, host, target, level, "held", f"{rule}: {reason}" if reason else rule, cause), run
+    lasting: dict[tuple[str, str], dict[tuple[str, str], Done]] = defaultdict(dict)
+    for at, run, host, target, allowed, level, rule, reason, cause in connection.execute(query):
+        here = lasting[host, target]
+        if allowed:
+            yield from here.values()
+            here.clear()
+            continue
+        before = here.get((level, rule))
+        if before is not None and at - before.until <= SAME_HOLD:
+            here[level, rule] = replace(before, until=at, run=run)
+            continue
+        if before is not None:
+            yield before
+        words = f"{rule}: {reason}" if reason else rule
+        here[level, rule] = Done(Deed(at, host, target, level, "held", words, cause), at, run)
+    for here in lasting.values():
+        yield from here.values()
