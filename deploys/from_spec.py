@@ -161,6 +161,8 @@ def _keep_limits(wanted: Spec) -> None:
         clock_skew=limit.clock_skew,
         disk_relief=limit.disk.relief,
         memory_relief=limit.memory_available.relief,
+        disk_prevent=limit.disk.prevent,
+        memory_prevent=limit.memory_available.prevent,
         servers=wanted.mcp_servers,
         _ignore_errors=True,
     )

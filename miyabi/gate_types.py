@@ -41,6 +41,7 @@ class Request:
     + settled_at: when the host, which just woke up or booted, may be judged; None is that it may
     + watched_at: the last key of a human who looks at its window; None is that nobody looks
     + draft: what a human has half typed into it; "" is nothing
+    + why: what speaks for doing just this, to be remembered with the decision
     """
 
     host: str
@@ -60,6 +61,7 @@ class Request:
     settled_at: float | None = None
     watched_at: float | None = None
     draft: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,15 @@ def judge_clock(told: int, asked: tuple[float, float], most: float) -> Judgement
     )
 
 
+def lasts(before: float, after: float, limit: float, seconds: float) -> float:
+    """For how many seconds a measure stays within its limit after it was relieved, at the pace that it had before.
+
+    + before, after: the measure; ``limit`` was foretold to be reached in ``seconds`` from ``before`` on
+    """
+    room = limit - before
+    return float("inf") if room == 0 else max(seconds, 1.0) * (limit - after) / room
+
+
 def skew_between(told: int, before: float, after: float) -> tuple[float, float]:
     """The least and the most that a clock can be ahead which said ``told`` at some moment between the two."""
     return told - after, told + 1 - before

@@ -128,6 +128,7 @@ class Decided(Record):
 
     + does: as in ``miyabi.gate.Request``
     + rule: the rule that holds it, "" when it is allowed
+    + reason: why it is held; of an allowed one why just this was done, where there is more to it than the damage
     + again_at: when to look again, for one that is held
     + climbing: whether a lower level acted on the target in the same run
     """

@@ -164,12 +164,14 @@ class Recovery:
     + setup_script: run on the host after L3 created something
     + guardian: the name of the pane that status lines are sent to
     + budgets: seconds that a level may take
+    + learn: whether a repair begins at the level that has held so far, where the first one mostly has not
     """
 
     max_level: Level = Level.L3
     setup_script: str | None = None
     guardian: str | None = None
     budgets: tuple[tuple[Level, float], ...] = tuple(DEFAULT_BUDGETS.items())
+    learn: bool = False
 
     def budget(self, level: Level) -> float:
         """Seconds that ``level`` may take on this host."""
@@ -251,21 +253,26 @@ class Relief:
 
 @dataclass(frozen=True, slots=True)
 class DiskLimit:
-    """Used space in percent at which the disk that holds ``path`` is a warning, or critical."""
+    """Used space in percent at which the disk that holds ``path`` is a warning, or critical.
+
+    + prevent: seconds before it is foretold to be critical from which it is relieved already; None is never
+    """
 
     path: str = "~"
     warning: float = 85.0
     critical: float = 90.0
     relief: tuple[Relief, ...] = ()
+    prevent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """Available memory in percent below which it is a warning, or critical."""
+    """Available memory in percent below which it is a warning, or critical; ``prevent`` as of ``DiskLimit``."""
 
     warning: float = 15.0
     critical: float = 10.0
     relief: tuple[Relief, ...] = ()
+    prevent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,7 @@ def _commands(around: _Around) -> Iterator[Command]:
 def _recovery(model: RecoveryModel, base_directory: str) -> Recovery:
     budgets = tuple((level, float(getattr(model.budgets, level.name))) for level in Level)
     script = script_line(model.setup_script, base_directory)
-    return Recovery(Level[model.max_level], script, model.guardian, budgets)
+    return Recovery(Level[model.max_level], script, model.guardian, budgets, model.learn)
 
 
 def _instance_rules(model: InstanceModel) -> InstanceRules:

@@ -74,6 +74,8 @@ def _reliefs(_: Document, root: Found, __: list[Found]) -> Broken:
     limits = root.child("limits")
     for key in ("disk", "memory_available"):
         limit = limits.child(key) if limits else None
+        if limit is not None and limit.value.get("prevent") is not None and not limit.value.get("relief"):
+            yield (*limit.place, "prevent"), "found no relief that could prevent it", "prevent beside relief"
         for relief in limit.children("relief") if limit else []:
             yield from _exactly_one(relief, ("prune", "rotate", "restart"), "each relief does one thing")
             server = relief.text("restart")

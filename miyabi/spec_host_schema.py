@@ -60,6 +60,8 @@ class RecoveryModel(Model):
     """The name of the pane that status lines are sent to."""
     budgets: BudgetsModel = BudgetsModel()
     """How long each level may take."""
+    learn: bool = False
+    """Whether a repair begins at the level that has held so far, where the first one mostly has not."""
 
 
 _UNTOUCHED = InstanceRules()

@@ -58,8 +58,14 @@ def _mcp_server(model: McpServerModel, base_directory: str) -> McpServer:
 def _limits(model: LimitsModel, base_directory: str) -> Limits:
     disk, memory, processes = model.disk, model.memory_available, model.processes
     return Limits(
-        DiskLimit(join(base_directory, disk.path), disk.warning, disk.critical, _reliefs(disk.relief, base_directory)),
-        MemoryLimit(memory.warning, memory.critical, _reliefs(memory.relief, base_directory)),
+        DiskLimit(
+            join(base_directory, disk.path),
+            disk.warning,
+            disk.critical,
+            _reliefs(disk.relief, base_directory),
+            disk.prevent,
+        ),
+        MemoryLimit(memory.warning, memory.critical, _reliefs(memory.relief, base_directory), memory.prevent),
         None if processes is None else ProcessLimit(processes.warning, processes.critical),
         model.clock_skew.warning,
     )

@@ -112,6 +112,8 @@ class DiskModel(Model):
     """Used space from which it is critical."""
     relief: list[ReliefModel] = []
     """What may be done then, in this order, until it is no longer critical."""
+    prevent: Annotated[Duration, Field(gt=0, le=30 * 86400)] | None = None
+    """For how long before it is foretold to be critical the same is done already. Without it never."""
 
 
 class MemoryModel(Model):
@@ -123,6 +125,8 @@ class MemoryModel(Model):
     """Available memory below which it is critical."""
     relief: list[ReliefModel] = []
     """What may be done then, in this order, until it is no longer critical."""
+    prevent: Annotated[Duration, Field(gt=0, le=30 * 86400)] | None = None
+    """For how long before it is foretold to be critical the same is done already. Without it never."""
 
 
 class ProcessesModel(Model):

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from pyinfra.api import Host
 
 
-def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
+def ask_gate(target: Host, requests: Iterable[Request], *, is_needed: bool = True) -> tuple[Decision, ...]:
     """What the gate says to each of ``requests``, in their order; what is allowed is written down before it is done.
+
+    + is_needed: whether something is wrong until it is done; else nobody need remember that it was held
 
     While pyinfra only asks whether anything would change, nothing is written.
     """
@@ -49,7 +51,7 @@ def ask_gate(target: Host, requests: Iterable[Request]) -> tuple[Decision, ...]:
         past = _with_this_look(memory, known.get(request.target, TargetHistory()))
         decision = decide(judged, past, fleet, rules, now())
         decisions.append(decision)
-        if target.state.is_executing and request.does != "tell":
+        if target.state.is_executing and request.does != "tell" and (is_needed or decision.allowed):
             memory.decisions[request.host, request.target] = decision
             _write(memory, request, decision)
         if decision.allowed:
@@ -119,7 +121,7 @@ def _write(memory: Memory, request: Request, decision: Decision) -> None:
             level=level,
             allowed=decision.allowed,
             rule=decision.rule,
-            reason=decision.reason,
+            reason=decision.reason or request.why,
             again_at=decision.again_at,
             climbing=request.climbing,
             cause=request.cause,

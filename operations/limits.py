@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pyinfra import host, logger
-from pyinfra.api import FunctionCommand
-from pyinfra.api.exceptions import PyinfraError
+from pyinfra import host
 
 from facts.clock import clock_section
 from facts.disk import disk_section
 from facts.memory import memory_section
-from facts.observation import Unknown, ask, ask_together, asked_between, forget
+from facts.observation import Unknown, ask, ask_together, asked_between
 from facts.own_processes import own_processes_section
 from facts.platform import host_section
 from facts.probe import Section
@@ -28,22 +26,17 @@ from miyabi.limits import (
     phantoms,
 )
 from miyabi.spec import McpServer, Relief
+from miyabi.state import Disk, Memory
 from miyabi.units import parse_duration, parse_percentage
-from operations.gate import operation, permission
+from operations.gate import operation
 from operations.refusal import refusal
-from operations.upkeep import findings, note, proof, warn
+from operations.relief import Measure, relieve
+from operations.upkeep import note, warn
 
 if TYPE_CHECKING:
-    from pyinfra.api import Host, State
     from pyinfra.api.command import PyinfraCommand
 
-    from miyabi.gate_types import Does
-
 T = TypeVar("T")
-Judge = Callable[[T], Judgement]
-
-# What a relief makes smaller.
-_RELIEVED = ("temp ", "log ")
 
 
 def limits_sections(disk_path: str = "~", *, processes: bool = False) -> list[Section[Any]]:
@@ -68,6 +61,8 @@ def within(
     disk_relief: Sequence[Relief | Mapping[str, Any]] = (),
     memory_relief: Sequence[Relief | Mapping[str, Any]] = (),
     servers: Sequence[McpServer] = (),
+    disk_prevent: float | str | None = None,
+    memory_prevent: float | str | None = None,
 ) -> Generator[PyinfraCommand]:
     """Tell what is beyond its limits on a host; what is critical is relieved as the caller says, and no other way.
 
@@ -80,6 +75,8 @@ def within(
     + disk_relief, memory_relief: what may be done when it is critical, in this order, until it no longer is: each a
       ``miyabi.spec.Relief`` or a mapping of its fields
     + servers: those that a relief may restart, by their names
+    + disk_prevent, memory_prevent: seconds, or text such as ``24h``, before it is foretold to be critical from which
+      its relief is done already; None is never
 
     A warning changes nothing and fails nothing. What is critical fails the operation, unless a relief helps; so does
     what could not be told.
@@ -107,28 +104,46 @@ def within(
         _read(str.isprintable, disk_path, "disk_path")
         for_disk, for_memory = _reliefs(disk_relief), _reliefs(memory_relief)
         _require_servers((*for_disk, *for_memory), servers)
+        disk_ahead = None if disk_prevent is None else _read(parse_duration, disk_prevent, "disk_prevent")
+        memory_ahead = None if memory_prevent is None else _read(parse_duration, memory_prevent, "memory_prevent")
     except ValueError as error:
         yield refusal(f"limits: {error}")
         return
     ask_together(host, limits_sections(disk_path, processes=limit is not None))
     reports = [*_reports("processes", _judge_processes(limit)), *_reports("clock", _judge_clock(skew))]
     reliefs: list[Generator[PyinfraCommand]] = []
-    resources: list[tuple[str, Section[Any], Judge[Any], Sequence[Relief]]] = [
-        ("disk", disk_section(disk_path), lambda seen: judge_disk(seen, *disk), for_disk),
-        ("memory", memory_section(), lambda seen: judge_memory(seen, *memory), for_memory),
+    of_disk = Measure(disk_section(disk_path), lambda seen: judge_disk(seen, *disk), _used, disk[1])
+    of_memory = Measure(memory_section(), lambda seen: judge_memory(seen, *memory), _available, memory[1])
+    resources: list[tuple[str, Measure[Any], tuple[Relief, ...], float | None]] = [
+        ("disk", of_disk, for_disk, disk_ahead),
+        ("memory", of_memory, for_memory, memory_ahead),
     ]
-    for subject, section, judge, relief in resources:
-        judged = _judged(section, judge)
+    for subject, what, relief, ahead in resources:
+        judged = _judged(what.section, what.judge)
         if relief and isinstance(judged, Judgement) and judged.grade == "critical":
-            reliefs.append(_relieve(judged, section, judge, relief, servers))
-        else:
-            reports += _reports(subject, judged)
+            reliefs.append(relieve(judged, what, relief, servers))
+            continue
+        if relief and ahead is not None and isinstance(judged, Judgement):
+            # Only a spec that wants it pays for it.
+            from operations.prevention import foreseen, prevent  # noqa: PLC0415
+
+            if (crossing := foreseen(host, subject, what.critical, ahead)) is not None:
+                reliefs.append(prevent(judged, what, relief, servers, crossing, ahead))
+        reports += _reports(subject, judged)
     for each in reliefs:
         yield from each
     if reports:
         yield refusal("; ".join(reports))
     elif not reliefs:
         host.noop("disk, memory, processes and clock are looked after")
+
+
+def _used(seen: Disk) -> float:
+    return seen.used_percent
+
+
+def _available(seen: Memory) -> float:
+    return seen.available_percent
 
 
 def _read(parse: Callable[[Any], T], value: object, name: str) -> T:
@@ -179,7 +194,7 @@ def _require_servers(reliefs: Sequence[Relief], servers: Sequence[McpServer]) ->
             raise ValueError(f"the relief restarts {relief.target}, which is none of the servers given")
 
 
-def _judged(section: Section[T], judge: Judge[T]) -> Judgement | Unknown:
+def _judged(section: Section[T], judge: Callable[[T], Judgement]) -> Judgement | Unknown:
     seen = ask(host, section)
     return seen if isinstance(seen, Unknown) else judge(seen)
 
@@ -207,77 +222,3 @@ def _reports(subject: str, judged: Judgement | Unknown | None) -> list[str]:
     if judged is not None and judged.grade == "warning":
         warn(host, subject, judged.evidence)
     return []
-
-
-def _relieve(
-    judged: Judgement, section: Section[T], judge: Judge[T], reliefs: Sequence[Relief], servers: Sequence[McpServer]
-) -> Generator[PyinfraCommand]:
-    """Do one relief after the other until the resource is no longer critical, and prove that it is not."""
-    does: Does = "interrupt" if any(relief.does == "restart" for relief in reliefs) else "tidy"
-    if not (yield from permission(host, judged.subject, does, judged.evidence)):
-        return
-    note(host, judged.subject, "failed", f"{judged.evidence}, and its relief was not finished")
-    did = []
-    for relief in reliefs:
-        host.log(f"{judged.evidence}: {relief.does} {relief.target}")
-        did.append(_in_words(relief))
-        for command in _commands(relief, servers):
-            # One relief that fails must not keep the next from its turn.
-            yield FunctionCommand(_try, (command, did[-1]), {})
-        if host.state.is_executing:
-            forget(host, section.title)
-            now = _judged(section, judge)
-            if isinstance(now, Judgement) and now.grade != "critical":
-                break
-
-    def wrong(seen: T) -> str | None:
-        now = judge(seen)
-        return now.evidence if now.grade == "critical" else None
-
-    yield proof(host, judged.subject, section, wrong, did=f"{judged.evidence}: {', '.join(did)}", seconds=0)
-
-
-def _in_words(relief: Relief) -> str:
-    return {"prune": "pruned", "rotate": "rotated", "restart": "restarted"}[relief.does] + f" {relief.target}"
-
-
-def _commands(relief: Relief, servers: Sequence[McpServer]) -> Generator[PyinfraCommand]:
-    """The commands of the operation that a relief is."""
-    # Who needs no relief does not pay for these.
-    if relief.does == "prune":
-        from operations.files import pruned  # noqa: PLC0415
-
-        yield from pruned._inner(path=relief.target, older_than=relief.older_than)  # noqa: SLF001
-    elif relief.does == "rotate":
-        from operations.logs import rotated  # noqa: PLC0415
-
-        yield from rotated._inner(path=relief.target, max_size=0, keep=relief.keep)  # noqa: SLF001
-    else:
-        from operations.processes import restarted  # noqa: PLC0415
-
-        server = next(each for each in servers if each.name == relief.target)
-        yield from restarted._inner(  # noqa: SLF001
-            process=server.name,
-            start=server.start,
-            match=server.match,
-            port=server.port,
-            cwd=server.cwd,
-            environment=dict(server.environment),
-        )
-
-
-def _try(state: State, host: Host, command: PyinfraCommand, did: str) -> bool:
-    """Execute a command of a relief; that it failed is told, and no reason to stop."""
-    before = dict(findings(host))
-    try:
-        done = command.execute(state, host, {})
-    except (PyinfraError, OSError) as error:
-        done = False
-        host.log_styled(f"{did}: {error}", fg="yellow", log_func=logger.warning)
-    for subject, found in findings(host).items():
-        if found.verdict == "repaired" and subject.startswith(_RELIEVED) and before.get(subject) != found:
-            # What was wrong is the resource, which says so itself.
-            note(host, subject, "tidied", found.reason)
-    if (done[0] if isinstance(done, tuple) else done) is False:
-        host.log_styled(f"{did}: that failed", fg="yellow", log_func=logger.warning)
-    return True
