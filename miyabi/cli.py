@@ -47,8 +47,10 @@ _COMMANDS: dict[str, str] = {
     "cockpit": "miyabi.cli_cockpit",
     "tasks": "miyabi.cli_tasks",
     "state": "miyabi.cli_state",
+    "report": "miyabi.cli_report",
     "metrics": "miyabi.cli_metrics",
     "trace": "miyabi.cli_trace",
+    "top": "miyabi.cli_top",
 }
 
 

@@ -36,7 +36,7 @@ MUGEN = HostCard(
     drifts=(
         CardDrift(
             "work:main.kaede", "L2", "exited with status 1", "permission", NOW - 12 * MINUTE,
-            "held: 5 restarts within an hour", NOW + 40 * MINUTE,
+            "5 restarts within an hour", NOW + 40 * MINUTE,
         ),
     ),
     incidents=1,
