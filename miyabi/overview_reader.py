@@ -204,7 +204,8 @@ class OverviewReader:
                 budget=scanned.budget,
             )
         figures = replace(self._figures, charts=self._drawn())
-        sequence = 1 if last is None else last.sequence
+        # A page that stays open while the server is started anew must not take the new numbers for old ones.
+        sequence = int(10 * now) if last is None else last.sequence
         made = overview_of(
             self._shown(now), figures, now=now, sequence=sequence, days=self._days, trouble=self._trouble
         )
