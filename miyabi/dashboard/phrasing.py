@@ -56,14 +56,16 @@ def named(text: str) -> Markup:
 def when(at: float, how: str = "both") -> Markup:
     """A moment on this machine's clock; the page's script says it on the reader's, with how long ago that was.
 
-    + how: ``both``, or ``age`` for how long ago it was, alone
+    + how: ``both``; one of them alone: ``clock`` or ``age``; ``full`` is the clock with the date, ``for`` how long it
+      lasts by now
     """
     try:
         local = datetime.fromtimestamp(at, UTC).astimezone()
         machine = iso(at)
     except (ValueError, OverflowError, OSError):
         return Markup("at an unknown time")
-    return Markup('<time datetime="{}" data-how="{}">{}</time>').format(machine, how, f"{local:%Y-%m-%d %H:%M}")
+    told = f"{'since ' if how == 'for' else ''}{local:%Y-%m-%d %H:%M}"
+    return Markup('<time datetime="{}" data-how="{}">{}</time>').format(machine, how, told)
 
 
 def took(seconds: float) -> str:

@@ -34,6 +34,16 @@ function columns(told) {
   return [[...told.at, ...told.ahead], rest(told.mean), rest(told.far), value, low, high];
 }
 
+// The part of 0 to 100 percent that has anything in it, with some air; what hardly moves is not blown up.
+function span(told) {
+  const values = [...told.mean, ...told.far, ...told.low, ...told.high, told.limit].filter((each) => each !== null);
+  if (!values.length) return [0, 100];
+  const tens = (value, round) => Math.min(100, Math.max(0, 10 * round(value / 10)));
+  const low = tens(Math.min(...values) - 4, Math.floor);
+  const high = tens(Math.max(...values) + 4, Math.ceil);
+  return high - low >= 40 ? [low, high] : [Math.max(0, Math.min(low, 60)), Math.min(100, Math.max(high, low + 40))];
+}
+
 function options(place, told, colour) {
   const line = (stroke, width, dash) => ({ stroke, width, dash, points: { show: false }, spanGaps: false });
   const short = told.at.length < 3 ? { show: true, size: 5 } : { show: false };
@@ -42,7 +52,7 @@ function options(place, told, colour) {
     height: 150,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { x: { time: true }, y: { range: () => [0, 100] } },
+    scales: { x: { time: true }, y: { range: () => span(told) } },
     axes: [
       {
         stroke: colour.muted,
@@ -58,7 +68,8 @@ function options(place, told, colour) {
         grid: { stroke: colour.grid, width: 1 },
         ticks: { show: false },
         size: 38,
-        splits: () => [0, 25, 50, 75, 100],
+        space: 28,
+        incrs: [5, 10, 20, 25, 50],
         values: (_, splits) => splits.map((each) => `${each}`),
       },
     ],

@@ -37,7 +37,9 @@ function ago(seconds) {
 function inWords(moment, how, now) {
   const seconds = (now - moment) / 1000;
   if (how === "age") return ago(seconds);
-  if (how === "clock") return `${day(moment)} ${clock.format(moment)}`;
+  if (how === "for") return `for ${lasting(seconds)}`;
+  if (how === "full") return `${day(moment)} ${clock.format(moment)}`;
+  if (how === "clock") return onTheClock(moment, now);
   return `${onTheClock(moment, now)}, ${ago(seconds)}`;
 }
 
