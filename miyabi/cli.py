@@ -45,6 +45,7 @@ _COMMANDS: dict[str, str] = {
     "resume": "miyabi.cli_pause",
     "ec2": "miyabi.cli_ec2",
     "cockpit": "miyabi.cli_cockpit",
+    "dashboard": "miyabi.cli_dashboard",
     "tasks": "miyabi.cli_tasks",
     "state": "miyabi.cli_state",
     "report": "miyabi.cli_report",

@@ -11,6 +11,8 @@ MiyabiError
 ├── PauseError       the pauses cannot be read or changed: why, and what to do
 ├── StateError       a workspace's state cannot be looked at or changed: why, and what to do
 ├── MonitoringError  metrics or traces cannot be written or sent: why, and what to do
+├── DashboardError   the dashboard cannot be served: why, and what to do
+├── ReportError      a report cannot be made or written: where, why, and what to do
 ├── Ec2Error         EC2 could not be asked, or did not do it: in which region, why, and what to do
 └── ParseError       a section of a probe is not what its parser expects: the state is unknown
 """
@@ -96,6 +98,14 @@ class StateError(MiyabiError):
 
 class MonitoringError(MiyabiError):
     """Metrics or traces cannot be written or sent."""
+
+
+class DashboardError(MiyabiError):
+    """The dashboard cannot be served, or not be kept from others."""
+
+
+class ReportError(MiyabiError):
+    """A report cannot be made or written: where, why, and what to do."""
 
 
 # credentials: none, expired or wrong. limit: there is no room for it, in EC2 or in the account. refused: not in the
