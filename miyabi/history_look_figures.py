@@ -29,6 +29,8 @@ from miyabi.records import DriftSeen, Observation, Recovered
 if TYPE_CHECKING:
     from miyabi.history import History
 
+# Seconds from a look to what its run did last, or to its clock that was set back meanwhile.
+_LONGEST_RUN = 3600.0
 # Rows that are held at a time: 90 days of 50 hosts are more than a million.
 _BATCH = 2000
 
@@ -180,7 +182,7 @@ def _wrong(connection: Connection, since: float, until: float) -> dict[tuple[str
 
 def _about(at: ColumnElement[float], since: float, until: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """That something may be the outcome of a look that holds within a time."""
-    return at > since - LONGEST_LOOK, at < until + LONGEST_LOOK
+    return at > since - LONGEST_LOOK - _LONGEST_RUN, at < until + _LONGEST_RUN
 
 
 def agent_times(history: History, since: float, until: float) -> tuple[AgentTime, ...]:
