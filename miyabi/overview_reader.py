@@ -226,8 +226,13 @@ class OverviewReader:
         return tuple(self._charts[name] for name in sorted(self._charts))
 
     def _shown(self, now: float) -> list[LastLook]:
-        """The last looks at the hosts of the inventory, and at others that somebody has looked at lately."""
+        """The last looks at the hosts of the inventory, and at others that somebody has looked at lately.
+
+        Hosts that no run has looked at are told of beside others; where no run has ever been there is nothing to tell.
+        """
         looks = {each.host: each for each in self._looks.looks()}
+        if not looks:
+            return []
         lately = [
             each
             for host, each in looks.items()
