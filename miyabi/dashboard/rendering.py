@@ -23,9 +23,9 @@ from miyabi.words import counted, iso, lasting
 
 # What changes by itself, in the order of the page; each is a template, an event, and a place in the page.
 PARTS: tuple[str, ...] = (
+    "run",
     "trouble",
     "summary",
-    "run",
     "hosts",
     "alerts",
     "timeline",
