@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from miyabi import history_figures as figures
 from miyabi.availability import budget_of, fleet_availability
-from miyabi.figures import MEASURES, AgentTime, Availability, Deed, IncidentStory, LevelFigures, Measure
+from miyabi.figures import MEASURES, Availability, Deed, Measure
 from miyabi.history_queries import MISSING
 from miyabi.monitoring import DAY, Monitoring, Slo
 from miyabi.records import Predicted, RunEnded, RunStarted
-from miyabi.reports.closed_work import between
-from miyabi.reports.commits import Commit, count_commits
 from miyabi.reports.instance_hours import hours_reached
+from miyabi.reports.past import Asked, Past, past_of, trends_of
 from miyabi.reports.phrasing import sentence_of
 from miyabi.reports.pieces import Pieces
-from miyabi.reports.recommending import recommendations, waiting
+from miyabi.reports.recommending import recommendations
 from miyabi.reports.report import (
     Capacity,
-    Commits,
     HostFigures,
     InstanceCost,
     Missing,
     Report,
-    RepositoryWork,
     Stretch,
-    Trend,
-    Unit,
-    Way,
 )
 from miyabi.reports.span import Span, before, stretches
 
@@ -44,45 +38,6 @@ _PREDICTIONS = 7 * DAY
 _LEARNED = 30 * DAY
 _STEPS = {"daily": 3600.0, "weekly": 6 * 3600.0, "monthly": DAY}
 _SUBJECTS: Mapping[Measure, str] = {"disk_used": "disk", "memory_available": "memory"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What other sources than the history have said.
-
-    + commits: by repository, from the beginning of the period before on; None is that none is configured
-    + work: the same of GitHub
-    + instances: the id and the type of each host that is an EC2 instance; "" is a type that is not known
-    + hosts: of the inventory
-    """
-
-    commits: Mapping[str, tuple[Commit, ...]] | None = None
-    work: tuple[RepositoryWork, ...] | None = None
-    instances: Mapping[str, tuple[str, str]] | None = None
-    hosts: Collection[str] = ()
-    missing: tuple[Missing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What is told of a period and of the one before."""
-
-    seconds: float
-    availability: Mapping[str, Availability]
-    levels: tuple[LevelFigures, ...]
-    causes: Mapping[str, int]
-    incidents: tuple[IncidentStory, ...]
-    agents: tuple[AgentTime, ...]
-    commits: Commits | None
-    work: tuple[RepositoryWork, ...] | None
-
-    @property
-    def fleet(self) -> Availability:
-        return fleet_availability(self.availability.values())
-
-    def of(self, host: str) -> Availability:
-        """A host that nobody looked at counts for neither."""
-        return self.availability.get(host, Availability(uncounted=self.seconds))
 
 
 def gather(  # noqa: PLR0913 - what is told of, by whom, and for whom
@@ -101,8 +56,8 @@ def gather(  # noqa: PLR0913 - what is told of, by whom, and for whom
     promised_since = until - monitoring.slo.over
     edges = (span.since, until, earlier.since, earlier_until, promised_since, *(begin for _, begin, _ in drawn))
     pieces = Pieces(history, edges)
-    this = _past(history, asked, pieces, span.since, until)
-    that = _past(history, asked, pieces, earlier.since, earlier_until)
+    this = past_of(history, asked, pieces, span.since, until)
+    that = past_of(history, asked, pieces, earlier.since, earlier_until)
     promised = pieces.between(promised_since, until)
     done = figures.deeds(history, span.since, until)
     costs, unpriced = _costs(history, monitoring, asked, span.since, until)
@@ -124,7 +79,7 @@ def gather(  # noqa: PLR0913 - what is told of, by whom, and for whom
         incidents=this.incidents,
         held=_held(done),
         agents=tuple(sorted(this.agents, key=lambda each: -each.seconds.get("working", 0.0))),
-        trends=_trends(this, that, span.since, earlier.since),
+        trends=trends_of(this, that, span.since, earlier.since),
         capacity=_capacity(history, span, until, now),
         costs=costs,
         currency=monitoring.reports.currency,
@@ -135,20 +90,6 @@ def gather(  # noqa: PLR0913 - what is told of, by whom, and for whom
     )
     report = replace(report, recommendations=recommendations(report, done, monitoring.predictions.horizon))
     return replace(report, sentence=sentence_of(report))
-
-
-def _past(history: History, asked: Asked, pieces: Pieces, since: float, until: float) -> _Past:
-    work = asked.work
-    return _Past(
-        seconds=until - since,
-        availability=pieces.between(since, until),
-        levels=figures.level_figures(history, since, until),
-        causes=history.shares_by_cause(since, until),
-        incidents=figures.incident_stories(history, since, until),
-        agents=figures.agent_times(history, since, until),
-        commits=None if asked.commits is None else count_commits(asked.commits, since, until),
-        work=None if work is None else tuple(between(each, since, until) for each in work),
-    )
 
 
 def _looked(fleet: Availability) -> float:
@@ -163,7 +104,7 @@ def _runs(history: History, since: float, until: float) -> dict[str, int]:
 
 
 def _hosts(
-    names: Collection[str], this: _Past, that: _Past, promised: Mapping[str, Availability], slo: Slo
+    names: Collection[str], this: Past, that: Past, promised: Mapping[str, Availability], slo: Slo
 ) -> tuple[HostFigures, ...]:
     """Each host, the least available first; those that nobody looked at last."""
     found = [
@@ -198,57 +139,6 @@ def _held(done: Iterable[Deed]) -> tuple[tuple[Deed, int], ...]:
             last.setdefault(case, each)
             times[case] += 1
     return tuple((last[case], count) for case, count in times.most_common())
-
-
-# Each figure: its name, its unit, and which way it should go.
-_TRENDS: tuple[tuple[str, Unit, Way], ...] = (
-    ("availability", "percent", "up"),
-    ("time down", "seconds", "down"),
-    ("incidents", "times", "down"),
-    ("failures", "times", "down"),
-    ("repairs", "times", "down"),
-    ("repairs that held", "percent", "up"),
-    ("held at the first try", "percent", "up"),
-    ("agents working", "seconds", "up"),
-    ("agents waiting for a human", "seconds", "down"),
-    ("commits", "times", ""),
-    ("issues closed", "times", ""),
-    ("pull requests merged", "times", ""),
-)
-
-
-def _trends(this: _Past, that: _Past, since: float, before_since: float) -> tuple[Trend, ...]:
-    """Each figure beside that of the period before; one whose source is not configured is left out."""
-    now, earlier = _figures(this, since), _figures(that, before_since)
-    return tuple(Trend(name, unit, now[name], earlier[name], better) for name, unit, better in _TRENDS if name in now)
-
-
-def _figures(past: _Past, since: float) -> dict[str, float | None]:
-    tries = sum(each.tries for each in past.levels)
-    restored = sum(each.restored for each in past.levels)
-    first = sum(each.first_try for each in past.levels)
-    seen: dict[str, float] = {
-        "time down": past.fleet.down,
-        "incidents": sum(each.opened_at >= since for each in past.incidents),
-        "failures": sum(past.causes.values()),
-        "repairs": tries,
-        "agents working": sum(each.seconds.get("working", 0.0) for each in past.agents),
-        "agents waiting for a human": sum(waiting(each) for each in past.agents),
-    }
-    # Where nobody looked, that nothing was found says nothing.
-    is_known = bool(past.availability)
-    found: dict[str, float | None] = {name: value if is_known else None for name, value in seen.items()}
-    found |= {
-        "availability": past.fleet.percent,
-        "repairs that held": 100 * restored / tries if tries else None,
-        "held at the first try": 100 * first / tries if tries else None,
-    }
-    if past.commits is not None:
-        found["commits"] = past.commits.total
-    if past.work is not None:
-        found["issues closed"] = sum(len(each.closed) for each in past.work)
-        found["pull requests merged"] = sum(len(each.merged) for each in past.work)
-    return found
 
 
 def _capacity(history: History, span: Span, until: float, now: float) -> tuple[Capacity, ...]:

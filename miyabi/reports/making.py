@@ -7,8 +7,9 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from miyabi.monitoring import Monitoring, monitoring_of
-from miyabi.reports.gathering import Asked, gather
+from miyabi.reports.gathering import gather
 from miyabi.reports.git_log import read_commits
+from miyabi.reports.past import Asked
 from miyabi.reports.report import Report
 from miyabi.reports.span import Span, before
 
