@@ -18,6 +18,7 @@ from miyabi.words import clock_time
 if TYPE_CHECKING:
     from miyabi.cause import Cause
     from miyabi.gate_types import Decision
+    from miyabi.learning import Start
 
 # Seconds that a supervised process must live before its start counts as a recovery. An agent that exits at once is gone
 # by then.
@@ -41,6 +42,7 @@ class Climb:
     + held: what the gate holds, and why
     + causes: of what is wrong, as far as the evidence tells
     + used_up: the highest level that earlier runs have tried on a target as often as they may; None is none
+    + starts: where the repair of a target begins by what was learned; None is at its own level
     """
 
     attempts: dict[Target, Level] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Climb:
     held: dict[Target, Decision] = field(default_factory=dict)
     causes: dict[Target, Cause] = field(default_factory=dict)
     used_up: dict[Target, Level | None] = field(default_factory=dict)
+    starts: dict[Target, Start | None] = field(default_factory=dict)
 
     def looked(self, drifts: Sequence[Drift], now: float) -> None:
         """Remember what a look at the host has found."""

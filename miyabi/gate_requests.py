@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from miyabi import state
 from miyabi.drift import Drift, DriftKind, Target
 from miyabi.gate import Does, Request
+from miyabi.learning import Start
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, WindowMatch
 
@@ -26,6 +27,7 @@ class Circumstances:
     + memory_left: the host's available memory in percent; None is that nobody knows
     + proofs: of agents that would be ended though they live: when what speaks against them was seen, and when their
       processes began; None is that nobody knows
+    + starts: where the repair of a target begins by what was learned
     + now: seconds since the epoch
     """
 
@@ -37,6 +39,7 @@ class Circumstances:
     drafts: Mapping[Target, str] = field(default_factory=dict)
     attempts: Mapping[Target, Level] = field(default_factory=dict)
     settled_at: float | None = None
+    starts: Mapping[Target, Start] = field(default_factory=dict)
 
 
 def requests_of(
@@ -51,6 +54,7 @@ def _request(
     host: str, drift: Drift, window: str | None, clients: Iterable[state.Client], around: Circumstances
 ) -> Request:
     idle = min((client.idle for client in clients if client.window_id == window), default=None)
+    start = around.starts.get(drift.target)
     evidence_at, born_at = around.proofs.get(drift.target, (None, None))
     return Request(
         host=host,
@@ -68,6 +72,7 @@ def _request(
         settled_at=around.settled_at,
         watched_at=None if idle is None else around.now - idle,
         draft=around.drafts.get(drift.target, ""),
+        why=start.reason if start is not None and start.level == drift.level else "",
     )
 
 

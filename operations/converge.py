@@ -16,7 +16,7 @@ from facts.observation import forget
 from miyabi import state as observed
 from miyabi.climb import SETTLE, Climb, held_in_words, in_words, is_wish, outstanding, started_processes, still_run
 from miyabi.conversation import AGENTS_FOLDER
-from miyabi.drift import Drift, Target, escalate, find_drift, reason_to_refuse
+from miyabi.drift import Drift, Target, find_drift, reason_to_refuse
 from miyabi.host_lock import PATIENCE, alone
 from miyabi.levels import Level
 from miyabi.match import SessionMatch, match_sessions
@@ -27,7 +27,7 @@ from miyabi.spec import Spec, TmuxServer
 from miyabi.stalled import GOES_ON
 from miyabi.tmux_command import client_calls, unchanged
 from operations.conversations import conversations_kept, conversing, led_elsewhere
-from operations.level_gate import pass_gate, used_up
+from operations.level_gate import levelled, pass_gate
 from operations.memory import now
 from operations.record import note_step
 from operations.refusal import refusal
@@ -74,7 +74,7 @@ def look(
         found = tuple(drift for drift in found if drift.target.pane not in elsewhere)
         stalled = stalled_drifts(looked_agents(host, matches, seen), found)
         found = (*found, *(each for each in stalled if not last or each.target in climb.attempts))
-    drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts}) if found else ()
+    drifts = levelled(host, wanted, found, seen, climb)
     climb.unknown = None
     climb.looked(drifts, now())
     return matches, drifts

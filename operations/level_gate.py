@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from miyabi import state
 from miyabi.climb import Climb
-from miyabi.drift import Drift, Target
+from miyabi.drift import Drift, Target, escalate
 from miyabi.levels import Level
 from miyabi.match import SessionMatch
 from miyabi.spec import Spec
@@ -49,6 +49,7 @@ def pass_gate(
         settled_at=settled_at(host, wanted, seen),
         memory_left=seen.memory.available_percent if seen.memory else None,
         proofs={each.target: _proof(each) for each in agents if each.remedy.does == "restart"},
+        starts={target: start for target, start in climb.starts.items() if start is not None},
     )
     decisions = ask_gate(host, requests_of(host.name, drifts, matches, seen, around))
     held = {drift.target: each for drift, each in zip(drifts, decisions, strict=True) if not each.allowed}
@@ -82,6 +83,20 @@ def _settled_at(host: Host, wanted: Spec, seen: state.Host) -> float | None:
     if seen.boot is not None and seen.boot.uptime is not None and seen.boot.uptime < wanted.grace:
         moments.append(now() - seen.boot.uptime + wanted.grace)
     return max(moments, default=None)
+
+
+def levelled(host: Host, wanted: Spec, found: Sequence[Drift], seen: state.Host, climb: Climb) -> tuple[Drift, ...]:
+    """What was found with the levels whose turn it is, by what this run and earlier ones have tried."""
+    if not found:
+        return ()
+    drifts = escalate(found, {**used_up(host, wanted, found, climb), **climb.attempts})
+    if not wanted.recovery.learn:
+        return drifts
+    # Only who wants it pays for it.
+    from miyabi.learning import lifted  # noqa: PLC0415
+    from operations.learning import starts_of  # noqa: PLC0415
+
+    return lifted(drifts, starts_of(host, wanted, found, seen, climb))
 
 
 def used_up(host: Host, wanted: Spec, drifts: Iterable[Drift], climb: Climb) -> Mapping[Target, Level]:

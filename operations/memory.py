@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pyinfra.api import Host, State
 
+    from miyabi.figures import Learned
     from miyabi.gate_types import Decision, Pause, TargetHistory, Try
     from miyabi.history import History
 
@@ -73,6 +74,7 @@ class Memory:
     + seen_before: how hosts were before this run, as far as somebody has asked
     + waited_for: hosts that somebody else went on recovering for as long as this run waits
     + told: troubles that were said, as each is said once
+    + learned: what came of earlier tries, as far as somebody has asked
     + asking: held while the history is asked: hosts are recovered at the same time, and one that asks while another's
       question still opens the history must not go on as if there were none
     """
@@ -91,6 +93,7 @@ class Memory:
     waited_for: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     seen_before: dict[str, Observation | None] = field(default_factory=dict)
+    learned: tuple[Learned, ...] | None = None
     asking: RLock = field(default_factory=RLock, repr=False)
     history: History | None = None
     is_opened: bool = False
