@@ -176,16 +176,17 @@ def _seconds(value: float | None) -> str:
 
 
 def charts(overview: Overview, *, is_ascii: bool) -> Section:
-    """Disk and memory with what is foretold: those first that reach their limit soonest, then the fullest."""
+    """Disk and memory with what is foretold: first what reaches its limit soonest, then what has the least left."""
     told = sorted((each for each in overview.charts if each.points), key=_urgency)
     rows = tuple(_chart(each, overview.at, is_ascii=is_ascii) for each in told)
     return Section("curve", ("CURVE", "OF", "", "NOW", "LIMIT", "FORETOLD"), rows, (20, 6, _CURVE, 5, 5), 5, least=1,
                    right=frozenset({3, 4}))  # fmt: skip
 
 
-def _urgency(chart: Chart) -> tuple[float, float]:
+def _urgency(chart: Chart) -> tuple[float, float, str, str]:
     now = chart.points[-1][1]
-    return (chart.crosses_at or float("inf"), -now if chart.measure == "disk_used" else now)
+    left = 100 - now if chart.measure == "disk_used" else now
+    return (chart.crosses_at or float("inf"), left, chart.host, chart.measure)
 
 
 def _chart(chart: Chart, now: float, *, is_ascii: bool) -> Row:

@@ -10,7 +10,7 @@ from rich.text import Text
 from miyabi.dashboard.phrasing import cut, percent, took
 from miyabi.dashboard.standing import Card, cards_of, mood_of, worst_of
 from miyabi.figures import Budget, LastRun, Overview
-from miyabi.top_layout import GUTTER, Section, drawn, ended_by, fit, side_by_side
+from miyabi.top_layout import GUTTER, Fitted, Section, drawn, ended_by, fit, side_by_side
 from miyabi.top_sections import agents, charts, deeds, hosts, incidents, levels
 from miyabi.words import age, clock_time, counted, lasting
 
@@ -19,6 +19,10 @@ WIDE = 130
 
 # Hosts that the first line names.
 _NAMED = 3
+
+# Deeds that are printed where there is no end of room; `miyabi history` has all.
+_DEEDS = 12
+_ALL = 10_000
 
 _MOODS = {"bad": "bold red", "warn": "bold yellow", "unknown": "bold magenta", "ok": "bold green", "nothing": "bold"}
 
@@ -46,9 +50,9 @@ def frame(
 
 
 def whole(overview: Overview, width: int, zone: tzinfo | None = None, *, is_ascii: bool = False) -> list[Text]:
-    """All of it, as long as it gets."""
+    """All of it, as long as it gets, but of what was done only the last."""
     sections = _sections(overview, zone, is_ascii=is_ascii)
-    fitted = fit(sections, sum(each.height(len(each.rows)) for each in sections))
+    fitted = Fitted(tuple(min(len(each.rows), _DEEDS if each.name == "deed" else _ALL) for each in sections), ())
     return [*_head(overview, width, zone), Text(""), *drawn(sections, fitted, width, len(sections))]
 
 
@@ -99,6 +103,8 @@ def sentence(overview: Overview) -> str:
         said.append(f"{len(calling)} of {counted(len(cards), 'host')} {needs} attention: {_named(calling)}.")
     if unsure:
         said.append(f"{counted(len(unsure), 'host')} cannot be told: {_named(unsure)}.")
+    if not said and overview.open_incidents:
+        said.append("No host needs attention.")
     if overview.open_incidents:
         number = len(overview.open_incidents)
         said.append(f"{counted(number, 'incident')} open, {'the worst ' if number > 1 else ''}{worst_of(overview)}.")
