@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -14,6 +14,8 @@ from miyabi.words import counted
 # Blanks between two columns of a section, and between two sections that stand beside each other.
 _GAP = 2
 GUTTER = 3
+# Cells that a column keeps, however narrow the terminal is.
+_LEAST = 4
 
 HEAD = "bold underline"
 
@@ -103,34 +105,36 @@ def side_by_side(left: Sequence[Text], right: Sequence[Text], width: int) -> lis
 
 def _lines(section: Section, rows: int, width: int) -> list[Text]:
     told = section.rows[:rows]
-    heads: list[Row] = []
+    title: list[Row] = []
     if section.head:
         first, *others = section.head
         count = f" {rows}/{len(section.rows)}" if rows < len(section.rows) else ""
-        heads = [(Text(first + count), *map(Text, others))]
-    widest = (
-        (max(section.widest[0], *(cell_len(each[0].plain) for each in heads)), *section.widest[1:])
-        if heads
-        else section.widest
-    )
-    widths = _widths([*heads, *told], widest, width)
-    lines = [_line(each, widths, section.right) for each in told]
-    if heads:
-        title = _line(heads[0], widths, section.right)
-        title.stylize(HEAD)
-        lines.insert(0, title)
+        title = [(Text(first + count), *map(Text, others))]
+    # How many are shown is not cut off.
+    least = cell_len(title[0][0].plain) if title else 0
+    widths = _widths([*title, *told], section.widest, width, least)
+    lines = [_cut(_line(each, widths, section.right), width) for each in (*title, *told)]
+    if title:
+        lines[0].stylize(HEAD)
     return lines
 
 
-def _widths(rows: Iterable[Row], widest: Sequence[int], width: int) -> list[int]:
-    """How many cells each column gets: as many as it needs, in its bounds, and the last one what is left."""
-    told = list(rows)
-    needed = [max((cell_len(row[number].plain) for row in told), default=0) for number in range(len(widest) + 1)]
+def _widths(rows: Sequence[Row], widest: Sequence[int], width: int, least: int) -> list[int]:
+    """How many cells each column gets: as many as it needs, in its bounds, and the last one what is left.
+
+    + least: cells of the first column
+    """
+    needed = [max(cell_len(row[number].plain) for row in rows) for number in range(len(widest) + 1)]
     widths = [min(most, need) for most, need in zip(widest, needed, strict=False)]
+    widths[0] = max(widths[0], least)
     # The widest columns give way first, so that something is left for the last one.
     last = min(needed[-1], width // 4)
-    while widths and sum(widths) + _GAP * len(widths) + last > width and max(widths) > 4:
-        widths[widths.index(max(widths))] -= 1
+    lowest = [max(_LEAST, least), *[_LEAST] * (len(widths) - 1)]
+    while sum(widths) + _GAP * len(widths) + last > width:
+        spare = [has - low for has, low in zip(widths, lowest, strict=True)]
+        if max(spare) <= 0:
+            break
+        widths[max(range(len(widths)), key=lambda number: (spare[number] > 0, widths[number]))] -= 1
     return [*widths, max(0, width - sum(widths) - _GAP * len(widths))]
 
 

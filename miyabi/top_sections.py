@@ -204,7 +204,7 @@ def _chart(chart: Chart, now: float, *, is_ascii: bool) -> Row:
 
 def curve(chart: Chart, width: int, *, is_ascii: bool = False) -> str:
     """A measure over time in so many characters; a time without a look is a blank."""
-    points = [(at, value) for at, value, _ in chart.points if isfinite(value)]
+    points = [(at, min(100.0, max(0.0, value))) for at, value, _ in chart.points if isfinite(value)]
     if not points:
         return ""
     begin, end = points[0][0], points[-1][0]
