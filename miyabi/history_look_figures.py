@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Seconds from a look to what its run did last, or to its clock that was set back meanwhile.
 _LONGEST_RUN = 3600.0
-# Rows that are held at a time: 90 days of 50 hosts are more than a million.
+# Rows that are held at a time.
 _BATCH = 2000
 
 
@@ -47,7 +47,7 @@ def usage_series(
 
     def asked(connection: Connection) -> dict[tuple[str, Measure], Series]:
         found: dict[tuple[str, Measure], _Lines] = {}
-        for host, stretch, *values in _streamed(connection, _usage(connection, since, until, step, hosts)):
+        for host, stretch, *values in streamed(connection, _usage(connection, since, until, step, hosts)):
             for place, measure in enumerate(MEASURES):
                 count, low, mean, high = values[4 * place : 4 * place + 4]
                 if count:
@@ -110,7 +110,7 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
         hosts = set()
         seen = TABLES[Observation].c
         proofs, wrong = _proofs(connection, since, until), _wrong(connection, since, until)
-        for host, (health, run), begin, end in _held(connection, since, until, seen.health, seen.run):
+        for (host, _, health, run), begin, end in _held(connection, since, until, seen.health, seen.run):
             hosts.add(host)
             if health == "healthy":
                 up[host] += end - begin
@@ -129,8 +129,8 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
 
 def _held(
     connection: Connection, since: float, until: float, *columns: ColumnElement[Any]
-) -> Iterator[tuple[str, Sequence[Any], float, float]]:
-    """Every look that held for some of a time: its host, its columns, and from when to when.
+) -> Iterator[tuple[Any, float, float]]:
+    """Every look that held for some of a time: its host, its moment and its columns; and from when to when.
 
     They are gone through as they were taken, by the index of that: to sort them by host takes longer than that.
     """
@@ -140,18 +140,19 @@ def _held(
         .where(seen.at > since - LONGEST_LOOK, seen.at < until)
         .order_by(seen.at, seen.id)
     )
-    last: dict[str, tuple[float, Sequence[Any]]] = {}
-    for host, at, *values in _streamed(connection, query):
-        if host in last:
-            began, before = last[host]
-            begin, end = max(began, since), min(at, began + LONGEST_LOOK)
+    last: dict[str, Any] = {}
+    for row in streamed(connection, query):
+        host, at = row[0], row[1]
+        before = last.get(host)
+        if before is not None:
+            begin, end = max(before[1], since), min(at, before[1] + LONGEST_LOOK)
             if end > begin:
-                yield host, before, begin, end
-        last[host] = at, values
-    for host, (began, values) in last.items():
-        begin, end = max(began, since), min(until, began + LONGEST_LOOK)
+                yield before, begin, end
+        last[host] = row
+    for row in last.values():
+        begin, end = max(row[1], since), min(until, row[1] + LONGEST_LOOK)
         if end > begin:
-            yield host, values, begin, end
+            yield row, begin, end
 
 
 def _proofs(connection: Connection, since: float, until: float) -> dict[tuple[str, str], list[Proof]]:
@@ -164,7 +165,7 @@ def _proofs(connection: Connection, since: float, until: float) -> dict[tuple[st
         .order_by(came.id)
     )
     found: dict[tuple[str, str], list[Proof]] = {}
-    for run, host, target, outcome, at in _streamed(connection, query):
+    for run, host, target, outcome, at in streamed(connection, query):
         found.setdefault((run, host), []).append(Proof(target, outcome == "restored", at))
     return found
 
@@ -172,10 +173,10 @@ def _proofs(connection: Connection, since: float, until: float) -> dict[tuple[st
 def _wrong(connection: Connection, since: float, until: float) -> dict[tuple[str, str], list[str]]:
     """What was wrong on each host that a run has tried to bring back, by run and host."""
     drifts, came = TABLES[DriftSeen].c, TABLES[Recovered].c
-    tried = select(came.run).where(*_about(came.at, since, until))
-    query = select(drifts.run, drifts.host, drifts.target).where(drifts.run.in_(tried))
+    tried = select(came.run, came.host).where(*_about(came.at, since, until)).distinct().subquery().c
+    query = select(drifts.run, drifts.host, drifts.target).where(drifts.run == tried.run, drifts.host == tried.host)
     found: dict[tuple[str, str], list[str]] = {}
-    for run, host, target in _streamed(connection, query):
+    for run, host, target in streamed(connection, query):
         found.setdefault((run, host), []).append(target)
     return found
 
@@ -195,7 +196,7 @@ def agent_times(history: History, since: float, until: float) -> tuple[AgentTime
         times = _AgentTimes()
         # As text: conditions that stay as they are need not be read again for each look.
         agents = cast(TABLES[Observation].c.agents, Text)
-        for host, (told,), begin, end in _held(connection, since, until, agents):
+        for (host, _, told), begin, end in _held(connection, since, until, agents):
             times.add(host, told, end - begin)
         return times.made()
 
@@ -231,6 +232,6 @@ class _AgentTimes:
             conditions[condition] = conditions.get(condition, 0.0) + seconds
 
 
-def _streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
-    """The rows of a question, some at a time."""
+def streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+    """The rows of a question, some at a time: 90 days of 50 hosts are more than a million."""
     yield from connection.execute(query, execution_options={"yield_per": _BATCH})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, select
 
 from miyabi.figures import Deed, Learned, LevelFigures
+from miyabi.history_look_figures import streamed
 from miyabi.history_queries import MISSING
 from miyabi.history_tables import TABLES
 from miyabi.levels import DEFAULT_BUDGETS, Level
@@ -143,7 +144,7 @@ def repairs(connection: Connection, since: float, until: float) -> Iterator[Done
         .where(came.at >= since, came.at < until)
         .order_by(came.id)
     )
-    for at, host, target, level, outcome, reason, cause, seconds, run in connection.execute(query):
+    for at, host, target, level, outcome, reason, cause, seconds, run in streamed(connection, query):
         deed = Deed(at, host, target, level, outcome, reason, cause, seconds if seconds >= 0 else None)
         yield Done(deed, at, run)
 
@@ -160,20 +161,32 @@ def holds(connection: Connection, since: float, until: float) -> Iterator[Done]:
         .where(said.at >= since, said.at < until)
         .order_by(said.id)
     )
-    lasting: dict[tuple[str, str], dict[tuple[str, str], Done]] = defaultdict(dict)
-    for at, run, host, target, allowed, level, rule, reason, cause in connection.execute(query):
+    lasting: dict[tuple[str, str], dict[tuple[str, str], _Hold]] = defaultdict(dict)
+    for at, run, host, target, allowed, level, rule, reason, cause in streamed(connection, query):
         here = lasting[host, target]
         if allowed:
-            yield from here.values()
+            yield from (each.done() for each in here.values())
             here.clear()
             continue
         before = here.get((level, rule))
         if before is not None and at - before.until <= SAME_HOLD:
-            here[level, rule] = replace(before, until=at, run=run)
+            before.until, before.run = at, run
             continue
         if before is not None:
-            yield before
+            yield before.done()
         words = f"{rule}: {reason}" if reason else rule
-        here[level, rule] = Done(Deed(at, host, target, level, "held", words, cause), at, run)
+        here[level, rule] = _Hold(Deed(at, host, target, level, "held", words, cause), at, run)
     for here in lasting.values():
-        yield from here.values()
+        yield from (each.done() for each in here.values())
+
+
+@dataclass(slots=True)
+class _Hold:
+    """A hold that may go on."""
+
+    deed: Deed
+    until: float
+    run: str
+
+    def done(self) -> Done:
+        return Done(self.deed, self.until, self.run)
