@@ -46,10 +46,11 @@ def is_another(now: Marks, before: Marks) -> bool:
     return any(now[kind] < before[kind] for kind in now)
 
 
-def looks_after(connection: Connection, mark: int) -> list[Observation]:
-    """The looks that have come since, in the order of their arrival."""
+def looks_between(connection: Connection, before: Marks, newest: Marks) -> list[Observation]:
+    """The looks that have come between two moments, in the order of their arrival."""
     table = TABLES[Observation]
-    query = select(table).where(table.c.id > mark).order_by(table.c.id)
+    between = (table.c.id > before[Observation], table.c.id <= newest[Observation])
+    query = select(table).where(*between).order_by(table.c.id)
     return [record_of(Observation, row) for row in connection.execute(query).mappings()]
 
 

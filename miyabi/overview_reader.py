@@ -15,7 +15,7 @@ from miyabi.figures import MEASURES, Chart, Measure, Overview, Series
 from miyabi.history import History
 from miyabi.history_engine import inode_of
 from miyabi.history_figures import deeds, incident_stories, last_predictions, usage_series
-from miyabi.history_news import Marks, grown, is_another, looks_after, marks, touched_runs
+from miyabi.history_news import Marks, grown, is_another, looks_between, marks, touched_runs
 from miyabi.journal import JOURNAL, journal_size
 from miyabi.last_looks import LastLooks
 from miyabi.monitoring import DAY, Monitoring
@@ -72,6 +72,7 @@ class OverviewReader:
         self._scan_every = scan_every
         self._history: History | None = None
         self._marks: Marks | None = None
+        self._changed: set[type[Record]] = set()
         self._file: int | None = None
         self._files: tuple[object, ...] = ()
         self._asked_at = self._made_at = float("-inf")
@@ -133,12 +134,13 @@ class OverviewReader:
         before = self._marks
         if before is None or is_another(newest, before) or newest[Observation] - before[Observation] > _MANY:
             self._load(history, now)
-            changed = set(newest)
+            self._changed = set(newest)
         else:
             changed = grown(newest, before)
-            self._take(history, before, changed)
-        self._count(history, changed, now)
+            self._take(history, before, newest, changed)
+            self._changed |= changed
         self._marks = newest
+        self._count(history, now)
         return trouble
 
     def _load(self, history: History, now: float) -> None:
@@ -149,9 +151,9 @@ class OverviewReader:
         self._stretches.fill(usage_series(history, now - self._days * DAY, now + 1, step).values())
         self._series, self._charts = {}, {}
 
-    def _take(self, history: History, before: Marks, changed: Collection[type[Record]]) -> None:
+    def _take(self, history: History, before: Marks, newest: Marks, changed: Collection[type[Record]]) -> None:
         """Read what is new of hosts."""
-        looks = history.ask(lambda asked: looks_after(asked, before[Observation])) if Observation in changed else []
+        looks = history.ask(lambda asked: looks_between(asked, before, newest)) if Observation in changed else []
         touched = history.ask(lambda asked: touched_runs(asked, before, changed))
         if looks or touched:
             history.ask(lambda asked: self._looks.take(asked, looks, touched))
@@ -161,10 +163,10 @@ class OverviewReader:
                 if value is not None:
                     self._stretches.add(each.host, measure, each.at, value)
 
-    def _count(self, history: History, changed: Collection[type[Record]], now: float) -> None:
+    def _count(self, history: History, now: float) -> None:
         """Ask for the figures of what has changed."""
         since, until = now - self._days * DAY, now + 1
-        figures = self._figures
+        figures, changed = self._figures, self._changed
         if not {RunStarted, RunEnded}.isdisjoint(changed):
             runs = history.runs(1)
             figures = replace(figures, run=run_of(*runs[0]) if runs else None)
@@ -179,12 +181,13 @@ class OverviewReader:
         if Predicted in changed:
             self._predicted = last_predictions(history, now - _FORETOLD)
             self._charts = {}
-        if self.scanned is None or (
-            self._scan_every is not None and changed and now - self.scanned.at >= self._scan_every
-        ):
-            self.scanned = scan(history, self._monitoring, now, self._days)
+        if self._scan_every is not None:
+            scanned = self.scanned
+            if scanned is None or (changed and not 0 <= now - scanned.at < self._scan_every):
+                self.scanned = scan(history, self._monitoring, now, self._days)
         self._figures = figures
         self._is_new |= bool(changed)
+        self._changed = set()
 
     def _overview(self, now: float) -> Overview:
         """The overview of what was read."""
@@ -220,6 +223,8 @@ class OverviewReader:
             name = (series.host, series.measure)
             self._series[name] = series
             self._charts.pop(name, None)
+            if not series.at:
+                del self._series[name]
         for name, series in self._series.items():
             if name not in self._charts:
                 self._charts[name] = chart_of(series, self._predicted.get((series.host, SUBJECTS[series.measure])))

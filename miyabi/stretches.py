@@ -86,9 +86,12 @@ class Stretches:
                 self._changed.add(name)
 
     def changed(self) -> list[Series]:
-        """The measures that have changed since this was asked last."""
+        """The measures that have changed since this was asked last; one of which nothing is left is empty."""
         found = [self._series(*name) for name in sorted(self._changed)]
         self._changed.clear()
+        for each in found:
+            if not each.at:
+                del self._kept[each.host, each.measure]
         return found
 
     def _series(self, host: str, measure: Measure) -> Series:

@@ -16,7 +16,7 @@ from threading import Event, Thread
 from sse_starlette.event import ServerSentEvent
 
 from miyabi.dashboard.rendering import render_page, render_parts
-from miyabi.errors import MiyabiError
+from miyabi.errors import DashboardError, MiyabiError
 from miyabi.figures import Overview
 from miyabi.history import History
 from miyabi.monitoring import Monitoring
@@ -27,8 +27,6 @@ from miyabi.overview_scan import scan
 EVERY = 0.3
 # Seconds that figures which take a scan may be old at least, and so many times as long as it takes; and at most.
 _SCAN_EVERY, _SCAN_SHARE, _SCAN_ANYWAY = 60.0, 20.0, 900.0
-# Seconds after which a page is rendered anew although nothing has changed: it says when it was.
-_PAGE_EVERY = 10.0
 # Who listens at once, at most.
 LISTENERS = 20
 
@@ -81,7 +79,7 @@ class Hub:
     def __init__(self, first: Shown) -> None:
         self.shown = first
         self._listeners: set[asyncio.Event] = set()
-        self._page = (-1, 0.0, "")
+        self._is_closed = False
 
     @property
     def is_full(self) -> bool:
@@ -98,12 +96,14 @@ class Hub:
 
     def page(self) -> str:
         """The whole page."""
-        overview = self.shown.overview
-        sequence, at, told = self._page
-        if sequence != overview.sequence or not 0 <= overview.at - at < _PAGE_EVERY:
-            told = render_page(overview, live=True)
-            self._page = (overview.sequence, overview.at, told)
-        return told
+        parts = {name: part.told for name, part in self.shown.parts.items()}
+        return render_page(self.shown.overview, live=True, parts=parts)
+
+    def close(self) -> None:
+        """Let everybody go who listens."""
+        self._is_closed = True
+        for each in self._listeners:
+            each.set()
 
     async def listen(self, since: int) -> AsyncIterator[bytes]:
         """The parts that have changed, as events, for as long as somebody listens.
@@ -115,7 +115,7 @@ class Hub:
         news = asyncio.Event()
         self._listeners.add(news)
         try:
-            while True:
+            while not self._is_closed:
                 news.clear()
                 seen = self.shown
                 for part in seen.parts.values():
@@ -142,6 +142,7 @@ class Watcher:
         self._ready, self._stopped = Event(), Event()
         self._first: Shown | MiyabiError | None = None
         self._tell: Callable[[Shown], None] | None = None
+        self._told: int | None = None
         self._scans: Thread | None = None
         self._scanned = _Scan(0, 0.0, 0.0)
         # A database that does not answer must not keep the program from its end.
@@ -168,16 +169,20 @@ class Watcher:
         self._thread.join(1.0)
 
     def _watch(self) -> None:
-        began = time.time()
+        self._scan(0)
         try:
-            seen = shown(self._reader.read(began), None)
-            self._first = seen
+            overview = self._reader.read(time.time())
+            self._told = overview.sequence
+            seen = self._first = shown(overview, None)
         except MiyabiError as error:
             self._first = error
             return
+        except Exception as error:  # noqa: BLE001 - whoever waits for the first page is told
+            self._first = DashboardError(_unshown(error))
+            return
         finally:
             self._ready.set()
-        self._scanned = _Scan(seen.overview.sequence, began, time.time() - began)
+        self._scanned = replace(self._scanned, sequence=overview.sequence)
         while not self._stopped.wait(EVERY):
             seen = self._once(seen)
             if self._tell is not None:
@@ -186,19 +191,20 @@ class Watcher:
 
     def _once(self, before: Shown) -> Shown:
         """What is shown now."""
-        now = time.time()
+        now, number = time.time(), before.overview.sequence
         try:
             overview = self._reader.read(now)
             self._scan_when_due(overview, now)
-            if overview.sequence == before.overview.sequence:
-                return Shown(overview, before.parts)
-            return shown(overview, before)
+            if overview.sequence == self._told:
+                return Shown(replace(overview, sequence=number), before.parts)
+            fresh = shown(replace(overview, sequence=max(overview.sequence, number + 1)), before)
+            self._told = overview.sequence
         except Exception as error:  # noqa: BLE001 - a page that says that it is old is better than none
-            trouble = f"the history cannot be shown: {type(error).__name__}: {error}"
-            if before.overview.trouble == trouble:
+            self._told = None
+            if before.overview.trouble == _unshown(error):
                 return before
-            sequence = before.overview.sequence + 1
-            return shown(replace(before.overview, trouble=trouble, sequence=sequence), before)
+            return shown(replace(before.overview, trouble=_unshown(error), sequence=number + 1), before)
+        return fresh
 
     def _scan_when_due(self, overview: Overview, now: float) -> None:
         """Have figures counted anew that take a scan, beside what is quick: on a way of its own to the database."""
@@ -212,7 +218,11 @@ class Watcher:
 
     def _scan(self, sequence: int) -> None:
         began = time.time()
-        # What is wrong with the database is told by who reads it.
-        with suppress(MiyabiError), self._opened() as history:
+        # What is wrong with the history is told by who reads all of it.
+        with suppress(Exception), self._opened() as history:
             self._reader.scanned = scan(history, self._monitoring, began, self._days)
         self._scanned = _Scan(sequence, began, time.time() - began)
+
+
+def _unshown(error: Exception) -> str:
+    return f"the history cannot be shown: {type(error).__name__}: {error}"

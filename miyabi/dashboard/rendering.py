@@ -6,6 +6,7 @@ A part says the same as long as the fleet does: how long ago something was is co
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 
@@ -39,12 +40,13 @@ _STYLES = ("vendor/uPlot.min.css", "page.css")
 _SCRIPTS = ("vendor/uPlot.iife.min.js", "charts.js", "page.js")
 
 
-def render_page(overview: Overview, *, live: bool) -> str:
+def render_page(overview: Overview, *, live: bool, parts: Mapping[str, str] | None = None) -> str:
     """The page of a server.
 
     + live: whether it keeps itself up to date
+    + parts: what ``render_parts`` has made of the overview; None is that it is still to be made
     """
-    return _page(overview, live=live, inlined=None)
+    return _page(overview, live=live, inlined=None, parts=parts)
 
 
 def render_parts(overview: Overview) -> dict[str, str]:
@@ -80,15 +82,17 @@ def export_page(overview: Overview) -> str:
     )
 
 
-def _page(overview: Overview, *, live: bool, inlined: dict[str, object] | None) -> str:
-    # What the parts say is HTML already, made by their own templates.
-    parts = {name: Markup(told) for name, told in render_parts(overview).items()}  # noqa: S704
+def _page(
+    overview: Overview, *, live: bool, inlined: dict[str, object] | None, parts: Mapping[str, str] | None = None
+) -> str:
+    made = render_parts(overview) if parts is None else parts
     return (
         _environment()
         .get_template("page.html")
         .render(
             overview=overview,
-            parts=parts,
+            # What the parts say is HTML already, made by their own templates.
+            parts={name: Markup(told) for name, told in made.items()},  # noqa: S704
             live=live,
             inlined=inlined,
             mood=mood_of(overview),

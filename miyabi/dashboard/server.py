@@ -148,6 +148,7 @@ class _Server(Server):
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._watcher.tell(lambda _: None)
+        self._hub.close()
         await super().shutdown(sockets)
 
 
