@@ -119,7 +119,8 @@ def within(
         ("memory", of_memory, for_memory, memory_ahead),
     ]
     for subject, what, relief, ahead in resources:
-        judged = _judged(what.section, what.judge)
+        seen = ask(host, what.section)
+        judged = seen if isinstance(seen, Unknown) else what.judge(seen)
         if relief and isinstance(judged, Judgement) and judged.grade == "critical":
             reliefs.append(relieve(judged, what, relief, servers))
             continue
@@ -128,7 +129,7 @@ def within(
             from operations.prevention import foreseen, prevent  # noqa: PLC0415
 
             if (crossing := foreseen(host, subject, what.critical, ahead)) is not None:
-                reliefs.append(prevent(judged, what, relief, servers, crossing, ahead))
+                reliefs.append(prevent(judged, what.value(seen), what, relief, servers, crossing, ahead))
         reports += _reports(subject, judged)
     for each in reliefs:
         yield from each

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand
 
-from facts.observation import Unknown, ask
+from facts.observation import Unknown
 from miyabi.climb import held_in_words
 from miyabi.foretold import crossing_of, note_prevented, prevented_at
 from miyabi.gate_types import Request
@@ -50,6 +50,7 @@ def foreseen(target: Host, subject: str, critical: float, ahead: float) -> Cross
 
 def prevent(
     judged: Judgement,
+    before: float,
     what: Measure[T],
     reliefs: Sequence[Relief],
     servers: Sequence[McpServer],
@@ -57,6 +58,9 @@ def prevent(
     ahead: float,
 ) -> Generator[PyinfraCommand]:
     """Do one relief after the other until the limit is far enough away at the same pace, and tell what that brought.
+
+    + before: the measure as it is
+    + ahead: seconds from the limit that are far enough
 
     What the gate holds, and what helps too little, fails nothing: nothing is wrong yet.
     """
@@ -70,10 +74,6 @@ def prevent(
         return
     if host.state.is_executing and not _is_noted(judged.subject):
         return
-    seen = ask(host, what.section)
-    if isinstance(seen, Unknown):
-        return
-    before = what.value(seen)
 
     def is_over(later: T) -> bool:
         return lasts(before, what.value(later), what.critical, crossing.crosses_at - now()) > ahead

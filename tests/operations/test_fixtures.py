@@ -4,7 +4,7 @@ A case has what is ``observed`` (see ``observed.py``), the operation's ``kwargs`
 ``spec``, and the ``commands`` that must follow. For an operation that asks for sections of its own, ``answers`` has in
 their order what it is told: ``unknown: REASON``, or ``MODULE.CLASS`` and its fields; its scripts are tested by running
 them, and are here the functions that make them, with their arguments. Other commands are written down without what is
-the same in all of them:
+the same in all of them. ``foretold`` is in how many seconds a host's disk is said to reach which percentage:
 
     tmux      the commands of one tmux client call, as shell text
     shown     those of them that the user is shown in another form, as they are shown
@@ -42,6 +42,7 @@ from facts.observation import Unknown
 from miyabi.alert_rules import AlertRules
 from miyabi.gate import Pause
 from miyabi.gate_rules import FleetFile
+from miyabi.prediction_judgement import Crossing
 from miyabi.records import Record
 from miyabi.spec_file import parse_spec
 from operations.gate import operation as gated
@@ -50,7 +51,7 @@ from operations.refusal import refuse
 from tests.operations.observed import observed_host
 
 # What is imported only when it is needed: while a case runs, there are no files.
-for _name in ("miyabi.gate_requests", "operations.causes", "operations.gate_question"):
+for _name in ("miyabi.gate_requests", "operations.causes", "operations.gate_question", "operations.prevention"):
     import_module(_name)
 
 FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if path.is_dir() and "." in path.name)
@@ -115,7 +116,8 @@ def _pretending(module_name: str, data: dict[str, Any], *, paused: bool = False)
     """
     seen = observed_host(data.get("observed", {}))
     memory = _new_memory()
-    asked = (Pause("", "", time.time() + 3600, "a test"),) if paused else ()
+    now = time.time()
+    asked = (Pause("", "", now + 3600, "a test"),) if paused else ()
     answers = [_answer(told) for told in data.get("answers", [])]
     with pytest.MonkeyPatch.context() as monkeypatch:
         if "answers" in data:
@@ -129,7 +131,22 @@ def _pretending(module_name: str, data: dict[str, Any], *, paused: bool = False)
                 monkeypatch.setattr(operations, "asked_between", lambda _host, _section: (1000.0, 1001.0))
             for name in [name for name in vars(operations) if name.endswith("_script")]:
                 monkeypatch.setattr(operations, name, partial(_called, name))
-        for module in ("causes", "gate", "gate_question", "level_gate", "outcome", "record", "telling", "verdicts"):
+        foretold = [
+            Crossing("somehost", "disk", now, now + seconds, limit) for seconds, limit in data.get("foretold", [])
+        ]
+        monkeypatch.setattr("operations.prevention.crossing_of", lambda *asked: _foretold(foretold, asked[2]))
+        monkeypatch.setattr("operations.prevention.prevented_at", lambda *_: None)
+        for module in (
+            "causes",
+            "gate",
+            "gate_question",
+            "level_gate",
+            "outcome",
+            "prevention",
+            "record",
+            "telling",
+            "verdicts",
+        ):
             monkeypatch.setattr(f"operations.{module}.memory_of", lambda _state: memory)
         monkeypatch.setattr("operations.gate_question.pauses", lambda _memory, _host: asked)
         monkeypatch.setattr("operations.gate_question.alert_rules", lambda _state: AlertRules())
@@ -146,6 +163,10 @@ def _pretending(module_name: str, data: dict[str, Any], *, paused: bool = False)
             monkeypatch.setattr(FakeHost, name, lambda *_, **__: None, raising=False)
         monkeypatch.setattr(FakeState, "print_fact_output", False, raising=False)
         yield
+
+
+def _foretold(crossings: Iterable[Crossing], subject: str) -> Crossing | None:
+    return next((each for each in crossings if each.subject == subject), None)
 
 
 def _called(name: str, *arguments: Any) -> str:
