@@ -46,7 +46,7 @@ def work_of(repository: str, answered: Iterable[Any]) -> RepositoryWork:
                 closed[told["number"]] = _item(told, told["closed_at"])
             elif pull.get("merged_at"):
                 merged[told["number"]] = _item(told, pull["merged_at"])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"what it answered are no issues: {error}") from None
     return RepositoryWork(repository, _in_order(closed), _in_order(merged))
 
