@@ -53,18 +53,31 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """One thing of a list.
+
+    + about: what it is about
+    + change: what is to be typed or written, apart; "" is nothing
+    """
+
+    about: str
+    say: str
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """What stands under one heading.
 
     + key: its name in links
     + said: a paragraph each
-    + points: a list; what is to be typed stands last in each, apart
+    + points: a list
     """
 
     key: str
     title: str
     said: tuple[str, ...] = ()
-    points: tuple[tuple[str, str], ...] = ()
+    points: tuple[Point, ...] = ()
     table: Table | None = None
 
 

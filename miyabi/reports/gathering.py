@@ -188,7 +188,7 @@ def _costs(
         {each.instance_type for each in found if each.instance_type and each.price is None and each.hours}
     )
     missing += [
-        Missing(f"the price of a {kind}", f"not in inventory/fleet.yaml: reports: {{prices: {{{kind}: ...}}}}")
+        Missing(f"the price of {kind}", f"not in inventory/fleet.yaml: reports: {{prices: {{{kind}: ...}}}}")
         for kind in unpriced
     ]
     ordered = sorted(found, key=lambda each: (-(each.cost or 0.0), -each.hours, each.host))

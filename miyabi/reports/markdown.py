@@ -9,9 +9,9 @@ from unicodedata import east_asian_width
 from miyabi.reports.document import Bar, Cell, Document, Line, Section, Table
 
 # What Markdown would make something of. An underscore within a word, and a tilde alone, mean nothing to it.
-_ACTIVE = re.compile(r"[\\`*\[\]<>|&]|~(?=~)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_ACTIVE = re.compile(r"[\\`*\[\]<|&]|~(?=~)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 # And at the beginning of a paragraph or a point.
-_LEADING = re.compile(r"^(?=[#+=-])|(?<=^\d)(?=[.)](?:\s|$))|(?<=^\d\d)(?=[.)](?:\s|$))")
+_LEADING = re.compile(r"^(?=[#+=>-])|(?<=^\d)(?=[.)](?:\s|$))|(?<=^\d\d)(?=[.)](?:\s|$))")
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR = 12
@@ -32,10 +32,10 @@ def markdown_of(document: Document) -> str:
 def _section(section: Section) -> Iterator[str]:
     for paragraph in section.said:
         yield from (_begun(paragraph), "")
-    for say, change in section.points:
-        yield f"- {_begun(say)}"
-        if change:
-            yield f"  {_code(change)}"
+    for point in section.points:
+        yield f"- **{escaped(point.about)}**: {escaped(point.say)}"
+        if point.change:
+            yield f"  {_code(point.change)}"
     if section.points:
         yield ""
     if section.table is not None and section.table.rows:

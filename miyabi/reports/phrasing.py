@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from miyabi.masking import masked, plain, shown
 from miyabi.reports.report import Report, Trend, Unit
+from miyabi.verdict import covered
 from miyabi.words import counted, lasting
 
 _LONGEST = 160
 # Below this share of the time that somebody looked, a sentence says so.
 _FEW_LOOKS = 0.9
+
+# What is about no host is about the fleet.
+_FLEET = "the fleet"
 
 _NAMES = {"daily": "day", "weekly": "week", "monthly": "month"}
 
@@ -18,6 +22,11 @@ def words(text: str, longest: int = _LONGEST) -> str:
     # What is very long costs time to mask, and nobody sees it.
     line = shown(" ".join(masked(plain(text[: 8 * longest])).split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def place(host: str, target: str) -> str:
+    """What something is about: ``mugen:work:main.kaede``, ``mugen``, ``channel ops``, ``the fleet``."""
+    return words(covered(host, target) if host else target or _FLEET)
 
 
 def sentence_of(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from miyabi.reports import sections_of_recovery as recovery, sections_of_work as work
-from miyabi.reports.document import MOST, Document, Section, table_of
+from miyabi.reports.document import MOST, Document, Point, Section, table_of
 from miyabi.reports.phrasing import cautions_of, difference, figure, words
 from miyabi.reports.report import Report
 from miyabi.words import both_clocks, counted
@@ -48,7 +48,7 @@ def document_of(report: Report, zone: tzinfo | None = None) -> Document:
 
 def _recommendations(report: Report) -> Section:
     points = tuple(
-        (f"{words(each.about)}: {words(each.say)}. {words(each.reason, 300)}", words(each.change, 300))
+        Point(words(each.about), f"{words(each.say)}. Reason: {words(each.reason, 300)}.", words(each.change, 300))
         for each in report.recommendations[:MOST]
     )
     return Section("recommendations", "What to do", () if points else ("Nothing: no figure asks for it.",), points)
@@ -58,7 +58,7 @@ def _missing(report: Report) -> Section | None:
     if not report.missing:
         return None
     said = ("These could not be asked. What they have is not in this report, and not zero:",)
-    points = tuple((f"{words(each.source)}: {words(each.why, 300)}", "") for each in report.missing)
+    points = tuple(Point(words(each.source), words(each.why, 300)) for each in report.missing)
     return Section("missing", "Not known", said, points)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 
 from miyabi.reports.document import Bar, Cell, Section, Table, table_of
-from miyabi.reports.phrasing import percent, words
+from miyabi.reports.phrasing import percent, place, words
 from miyabi.reports.report import Report, Stretch
-from miyabi.verdict import covered
 from miyabi.words import lasting
 
 
@@ -131,7 +130,7 @@ def incidents(report: Report, zone: tzinfo | None) -> Section:
             (
                 _clock(each.opened_at, zone),
                 each.severity,
-                words(covered(each.host, each.target) or "the fleet"),
+                place(each.host, each.target),
                 words(f"{each.summary}{cause}", 120),
                 words(", ".join(done[:4]) + more) if done else "nothing",
                 f"{lasting(open_for)}{', still open' if each.closed_at is None else ''}",
@@ -148,9 +147,7 @@ def held(report: Report) -> Section | None:
     """What the gate held; None when it held nothing."""
     if not report.held:
         return None
-    rows = [
-        (words(covered(each.host, each.target)), each.level, words(each.why), f"{times}") for each, times in report.held
-    ]
+    rows = [(place(each.host, each.target), each.level, words(each.why), f"{times}") for each, times in report.held]
     return Section("held", "What the gate held", table=table_of("where|level|why|times", rows, (3,)))
 
 

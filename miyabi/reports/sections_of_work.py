@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor
 
+from miyabi.figures import Series
 from miyabi.reports.document import Bar, Cell, Line, Section, Table, table_of
-from miyabi.reports.phrasing import words
+from miyabi.reports.phrasing import place, words
 from miyabi.reports.report import Capacity, Report
-from miyabi.verdict import covered
 from miyabi.words import counted, lasting
 
 
@@ -24,7 +25,7 @@ def agents(report: Report) -> Section | None:
         cells = [lasting(seconds) if seconds else "-" for seconds in times]
         rows.append(
             (
-                words(covered(each.host, each.target)),
+                place(each.host, each.target),
                 *cells,
                 Bar(share, "" if share is None else f"{100 * share:.0f} %"),
             )
@@ -60,8 +61,15 @@ def _room(each: Capacity) -> tuple[Cell, ...]:
     if series is None or not sum(series.count):
         return words(each.host), what, "no data", "no data", "no data", Line(()), told
     mean = sum(value * count for value, count in zip(series.mean, series.count, strict=True)) / sum(series.count)
-    line = Line(_with_gaps(series.at, series.mean, series.step), limit=limit)
+    line = _drawn(series, limit if each.predicted is not None and each.predicted.outcome == "crosses" else None)
     return words(each.host), what, f"{min(series.low):.0f} %", f"{mean:.0f} %", f"{max(series.high):.0f} %", line, told
+
+
+def _drawn(series: Series, limit: float | None) -> Line:
+    """How a measure went, on a scale that shows it."""
+    shown = [*series.mean, *([] if limit is None else [limit])]
+    low, high = 10 * floor((min(shown) - 5) / 10), 10 * ceil((max(shown) + 5) / 10)
+    return Line(_with_gaps(series.at, series.mean, series.step), max(0, low), min(100, high), limit)
 
 
 def _with_gaps(at: Sequence[float], values: Sequence[float], step: float) -> list[float | None]:

@@ -190,7 +190,7 @@ def test_costs(tmp_path: Path) -> None:
     assert (costs["cloud-1"].hours, costs["cloud-1"].cost) == (4, 1.0)
     assert (costs["cloud-2"].hours, costs["cloud-2"].cost) == (1, None)
     assert (costs["cloud-4"].hours, costs["cloud-4"].cost) == (0, 0)
-    assert [each.source for each in report.missing] == ["the type of instance cloud-3", "the price of a x9.huge"]
+    assert [each.source for each in report.missing] == ["the type of instance cloud-3", "the price of x9.huge"]
 
 
 def test_commits_and_work_of_both_periods(tmp_path: Path) -> None:
