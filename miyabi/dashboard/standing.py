@@ -103,7 +103,7 @@ def worst_of(overview: Overview) -> str:
 def mood_of(overview: Overview) -> Mood:
     """What all of it comes to."""
     found = {standing_of(each) for each in overview.hosts}
-    if not found:
+    if all(each.seen_at <= 0 for each in overview.hosts):
         return "nothing"
     if found & _CALL or worst_of(overview) in {"HIGH", "CRITICAL"}:
         return "bad"

@@ -1,4 +1,4 @@
-"""The page as HTML: what it says of a fleet, that nothing of the fleet marks it up, and that it rests while that does."""
+"""The page as HTML: what it says of a fleet, that none of that marks it up, and that it rests while the fleet does."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from miyabi.dashboard.rendering import PARTS, export_page, render_page, render_p
 from miyabi.dashboard.standing import cards_of
 from miyabi.dashboard.telling import entries_of, told_of
 from miyabi.figures import Availability, Budget, Chart, Deed, HostCard, IncidentStory, Overview
+from miyabi.records import Severity
 from tests.dashboard.parsed import Element, Parsed, parsed
 from tests.dashboard.samples import HOSTILE, MINUTE, NOW, empty_overview, sample_overview
 
-_ELEMENTS = frozenset(
-    "html head meta title link script style noscript body header main section footer div h1 h2 h3 p ul ol li dl dt dd a"
-    " button label input span strong code kbd bdi time details summary figure figcaption svg rect".split()
-)
-_ATTRIBUTES = frozenset(
-    "lang charset name content rel href src defer type class id hidden tabindex title placeholder autocomplete"
-    " spellcheck datetime aria-label aria-live aria-atomic aria-hidden aria-labelledby role viewbox preserveaspectratio"
-    " focusable width height x y hx-ext sse-connect sse-swap hx-swap data-at data-still data-filtered data-how"
-    " data-numbers http-equiv".split()
-)
+_ELEMENTS = """
+    html head meta title link script style noscript body header main section footer div h1 h2 h3 p ul ol li dl dt dd a
+    button label input span strong code kbd bdi time details summary figure figcaption svg rect
+"""
+_ATTRIBUTES = """
+    lang charset name content rel href src defer type class id hidden tabindex title placeholder autocomplete
+    spellcheck datetime aria-label aria-live aria-atomic aria-hidden aria-labelledby role viewbox preserveaspectratio
+    focusable width height x y hx-ext sse-connect sse-swap hx-swap data-at data-still data-filtered data-how
+    data-numbers http-equiv
+"""
 
 
 def _host(name: str, health: str = "healthy", **others: object) -> HostCard:
@@ -41,21 +42,8 @@ def _fleet(*cards: HostCard, **others: object) -> Overview:
     return replace(empty_overview(), hosts=cards, **others)  # type: ignore[arg-type]
 
 
-def _story(
-    name: str, severity: str = "HIGH", closed_at: float | None = None, done: tuple[Deed, ...] = ()
-) -> IncidentStory:
-    return IncidentStory(
-        name,
-        "mugen",
-        "work",
-        "held",
-        severity,
-        "told",
-        "oom",
-        NOW - 600,
-        closed_at,
-        done,  # type: ignore[arg-type]
-    )
+def _story(name: str, severity: Severity = "HIGH", done: tuple[Deed, ...] = ()) -> IncidentStory:
+    return IncidentStory(name, "mugen", "work", "held", severity, "told", "oom", NOW - 600, None, done)
 
 
 def _sentence(overview: Overview) -> str:
@@ -74,6 +62,10 @@ def _cards(overview: Overview) -> list[Element]:
     ("overview", "sentence"),
     [
         (_fleet(), "Nothing has been seen yet. Run make recover: what it sees appears here by itself."),
+        (
+            _fleet(HostCard("new", "unknown", 0.0, 0.0, is_stale=True)),
+            "Nothing has been seen yet. Run make recover: what it sees appears here by itself.",
+        ),
         (_fleet(_host("a")), "All is well: 1 host is healthy."),
         (_fleet(_host("a"), _host("b", "asleep")), "All is well: 1 host is healthy, 1 is asleep."),
         (_fleet(_host("b", "asleep")), "All is well: all hosts are asleep."),
@@ -301,8 +293,8 @@ def test_names_in_the_page_are_unique() -> None:
 
 def _is_marked_up_by_us_alone(page: Parsed) -> None:
     assert not page.unclosed
-    assert {each.name for each in page.elements} <= _ELEMENTS
-    assert {name for each in page.elements for name in each.attributes} <= _ATTRIBUTES
+    assert {each.name for each in page.elements} <= {*_ELEMENTS.split()}
+    assert {name for each in page.elements for name in each.attributes} <= {*_ATTRIBUTES.split()}
     for each in page.elements:
         assert all(name not in each.attributes for name in ("style", "onclick"))
         assert each.attributes.get("href", "#").startswith(("#", "static/", "data:image/svg+xml;base64,"))
