@@ -73,6 +73,7 @@ programs_to_test() {
     done
     provide_postgresql || say "postgresql is missing: the tests that need it are skipped"
     provide systemd-analyze systemd || say "systemd-analyze is missing: the tests that need it are skipped"
+    provide chromium chromium || say "chromium is missing: the tests that need it are skipped"
 }
 
 # --- Packages -------------------------------------------------------------------------------------------------------
