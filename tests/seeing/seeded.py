@@ -146,10 +146,10 @@ _LOOKS = """
 INSERT INTO observations (event, run, at, host, health, reason, fleet, upkeep, boot_id, uptime, disk_used,
                           memory_available, load, sessions, windows, panes, agents)
 WITH RECURSIVE
-    looks(n) AS (SELECT CAST(:first AS INTEGER) UNION ALL SELECT n + 1 FROM looks WHERE n + 1 < :last),
+    looks(n) AS (SELECT CAST(:first AS BIGINT) UNION ALL SELECT n + 1 FROM looks WHERE n + 1 < :last),
     names(number, name) AS (VALUES {names}),
     placed AS (SELECT n, n / :hosts AS tick, n % :hosts AS place FROM looks)
-SELECT 'look-' || CAST(CAST(10000000000 AS BIGINT) + n AS TEXT),
+SELECT 'look-' || CAST(10000000000 + n AS TEXT),
        'run-' || CAST(10000000 + tick AS TEXT),
        :since + tick * :every,
        name,

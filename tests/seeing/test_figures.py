@@ -255,6 +255,22 @@ def assert_series(series: Series, stretches: dict[float, list[float]]) -> None:
     assert list(series.count) == [len(stretches[at]) for at in series.at]
 
 
+@pytest.mark.parametrize("step", [3600, DAY, 10 * DAY])
+def test_usage_over_weeks(ground: Ground, step: float) -> None:
+    made = seed(ground.folder, hosts=2, days=23, every=3 * HOUR, url=ground.url, trouble_every=0)
+    values: dict[tuple[str, Measure], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with ground.open() as history:
+        for each in history.records(Observation, since=made.since + DAY):
+            assert each.disk_used is not None
+            assert each.memory_available is not None
+            values[each.host, "disk_used"][each.at // step * step].append(each.disk_used)
+            values[each.host, "memory_available"][each.at // step * step].append(each.memory_available)
+        found = usage_series(history, made.since + DAY, made.until, step)
+    assert found.keys() == values.keys()
+    for named, stretches in values.items():
+        assert_series(found[named], stretches)
+
+
 came = st.lists(
     st.fixed_dictionaries(
         {
