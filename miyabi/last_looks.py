@@ -108,8 +108,8 @@ class LastLooks:
         look = before.look()
         health, since = stands(look)
         damaged = {each.target: look.damaged_since[each.target] for each in left(look)}
-        if seen.health not in _JUDGED:
-            # What nobody can tell is still as it was.
+        if before.seen.health not in _JUDGED:
+            # What nobody could tell is still as it was.
             damaged = {**before.damaged, **damaged}
         before.moments.append(seen.at)
         del before.moments[:-_LOOKS]
