@@ -48,6 +48,7 @@ _COMMANDS: dict[str, str] = {
     "dashboard": "miyabi.cli_dashboard",
     "tasks": "miyabi.cli_tasks",
     "state": "miyabi.cli_state",
+    "predict": "miyabi.cli_predict",
     "report": "miyabi.cli_report",
     "metrics": "miyabi.cli_metrics",
     "trace": "miyabi.cli_trace",

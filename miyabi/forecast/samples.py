@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from miyabi.figures import Series
 
 Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -42,9 +43,14 @@ class Known:
     count: int
     quantum: float
 
+    def without(self, part: Array) -> Known:
+        """The same with something taken off each stretch."""
+        return replace(self, mean=self.mean - part, high=self.high - part)
+
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
+    begin: Array
     end: Array
     at: Array
     mean: Array
@@ -121,9 +127,12 @@ class Samples:
         )
 
     def reached(self, limit: float) -> Array:
-        """When it came to its limit from below: the moments of the looks that saw it first, an hour apart at least."""
+        """When it came to its limit from below: the moments of the looks that saw it first, an hour apart at least.
+
+        + limit: of what falls, turned round
+        """
         grid = self._fine
-        above = grid.high >= (-limit if self.falling else limit)
+        above = grid.high >= limit
         came = np.flatnonzero(above & ~np.concatenate([[True], above[:-1]]))
         kept: list[float] = []
         for place in came:
@@ -140,7 +149,7 @@ class Samples:
 def _until(grid: _Grid, now: float) -> int:
     """How many stretches had ended by then; the last one of all counts when it has begun."""
     ended = int(np.searchsorted(grid.end, now, side="right"))
-    if grid.at.size and ended == grid.at.size - 1 and grid.at[-1] <= now:
+    if grid.at.size and ended == grid.at.size - 1 and grid.begin[-1] <= now:
         return ended + 1
     return ended
 
@@ -148,12 +157,13 @@ def _until(grid: _Grid, now: float) -> int:
 def _grid(at: Array, mean: Array, high: Array, count: Array, width: float, step: float) -> _Grid:  # noqa: PLR0913, PLR0917
     """Looks put together in stretches."""
     if not at.size:
-        return _Grid(at, at, at, at, at)
+        return _Grid(at, at, at, at, at, at)
     place = np.floor(at / step)
     begins = np.flatnonzero(np.concatenate([[True], place[1:] != place[:-1]]))
     weight = np.add.reduceat(count, begins)
     middle = np.add.reduceat((at + width / 2) * count, begins) / weight
     return _Grid(
+        at[begins],
         (place[begins] + 1) * step,
         middle,
         np.add.reduceat(mean * count, begins) / weight,

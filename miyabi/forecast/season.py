@@ -16,8 +16,9 @@ _DAYS, _WEEKS = 2.0, 14.0
 _BACK = 15 * DAY
 # Waves of a day: 24, 12 and 8 hours, and a little more.
 _WAVES = 3
-# What a season has to explain of what the trend does not, and the least it has to swing, in noises.
-_EXPLAINS = 0.5
+# What a season has to explain of what the trend does not, also where it could be teeth; the least it has to swing, in
+# noises.
+EXPLAINS, ALONE = 0.5, 0.9
 _SWINGS = 3.0
 # Each of the last days has to go along by so much.
 _AGREES = 0.3
@@ -25,10 +26,11 @@ _AGREES = 0.3
 Season = Callable[[Array], Array]
 
 
-def find_season(at: Array, value: Array, noise: float) -> Season | None:
+def find_season(at: Array, value: Array, noise: float, explains: float = EXPLAINS) -> Season | None:
     """What to add to a trend at each moment; None when nothing comes again.
 
-    + at, value: without steps, oldest first
+    + at, value: oldest first
+    + explains: the share of what the trend does not explain that it has to
     """
     recent = at > at[-1] - _BACK
     at, value = at[recent], value[recent]
@@ -55,7 +57,7 @@ def find_season(at: Array, value: Array, noise: float) -> Season | None:
     explained = 1 - float(np.average(left**2, weights=weight**2)) / max(
         1e-9, float(np.average(plain**2, weights=weight**2))
     )
-    if explained < _EXPLAINS or float(np.ptp(shape)) < max(1.0, _SWINGS * noise):
+    if explained < explains or float(np.ptp(shape)) < max(1.0, _SWINGS * noise):
         return None
     if not _agree(at, left + shape, shape, weight):
         return None
@@ -90,10 +92,6 @@ def _waves(at: Array, waves: list[tuple[float, int]]) -> Array:
 def _solved(columns: Array, value: Array, weight: Array) -> Array:
     scaled = columns * weight[:, None]
     # A little is kept back, so that what is not told apart stays small.
-    square = scaled.T @ scaled + 1e-6 * np.eye(columns.shape[1]) * at_least_one(scaled)
-    return np.linalg.solve(square, scaled.T @ (value * weight))
-
-
-def at_least_one(scaled: Array) -> float:
-    """A measure of how much data there is, for what is kept back."""
-    return max(1.0, float(scaled.shape[0]))
+    square = scaled.T @ scaled + 1e-6 * np.eye(columns.shape[1]) * scaled.shape[0]
+    solved: Array = np.linalg.solve(square, scaled.T @ (value * weight))
+    return solved

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miyabi.forecast.samples import Array, Known
+from miyabi.forecast.samples import Array, Known, Places
 
 # A step is at least so many percent, and so many times the noise.
 _LEAST = 1.5
@@ -27,7 +27,7 @@ class Shifts:
     + before, after: where it was on both sides
     """
 
-    place: Array
+    place: Places
     at: Array
     size: Array
     before: Array
@@ -51,9 +51,11 @@ def find_shifts(known: Known, noise: float) -> Shifts:
     # The step after stretch number i: from the middle of i-2..i to the middle of i+1..i+3.
     places = np.arange(_SIDE - 1, count - _SIDE)
     before, after = middle[places - 2], middle[places + 1]
-    change = value[places + 1] - value[places]
-    typical = float(np.median(np.diff(value)))
-    size = after - before - _SIDE * typical
+    # What a steady slope brings meanwhile is no step, and in a gap that may be much.
+    apart = np.diff(known.at)
+    slope = float(np.median(np.diff(value) / apart))
+    change = value[places + 1] - value[places] - slope * apart[places]
+    size = after - before - slope * (known.at[places + 2] - known.at[places - 1])
     least = max(_LEAST, _NOISES * noise, 2.2 * known.quantum)
     found = (np.abs(size) > least) & (change * np.sign(size) > _AT_ONCE * np.abs(size))
     chosen: list[int] = []
@@ -66,7 +68,7 @@ def find_shifts(known: Known, noise: float) -> Shifts:
     return _shifts(known, places[chosen], size[chosen], before[chosen], after[chosen])
 
 
-def _shifts(known: Known, places: Array, size: Array, before: Array, after: Array) -> Shifts:
+def _shifts(known: Known, places: Places, size: Array, before: Array, after: Array) -> Shifts:
     if not len(places):
         nothing = np.array([])
         return Shifts(np.array([], dtype=int), nothing, nothing, nothing, nothing)

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from miyabi.forecast.samples import HOUR, Array
+from miyabi.forecast.samples import HOUR, Array, Places
 
 # Hours.
 _WINDOWS = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 120, 168, 336, 720)
@@ -131,6 +131,6 @@ def _is_step(y: Array, squares: float, spread: float) -> bool:
 
 
 @cache
-def _pairs(number: int) -> tuple[Array, Array]:
+def _pairs(number: int) -> tuple[Places, Places]:
     one, two = np.triu_indices(number, 1)
     return one, two

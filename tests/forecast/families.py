@@ -158,8 +158,10 @@ def _seasonal(rng: np.random.Generator, at: Array, limit: float) -> Shape:
 
 
 def _sawtooth(rng: np.random.Generator, at: Array, limit: float) -> Shape:
-    """Logs grow and are rotated, by the clock or by their size; some grow from tooth to tooth, some are no longer
-    rotated from some moment on."""
+    """Logs grow and are rotated, by the clock or by their size.
+
+    Some grow from tooth to tooth, some are no longer rotated from some moment on.
+    """
     period = float(np.exp(rng.uniform(np.log(3 * HOUR), np.log(5 * DAY))))
     height = rng.uniform(3, 40)
     floor = rng.uniform(10, limit - height - 3)
@@ -180,7 +182,11 @@ def _sawtooth(rng: np.random.Generator, at: Array, limit: float) -> Shape:
         truth[inside] = floor + phase * height + rate * (at[inside] - begin) + growth * at[inside]
         begin, phase = end, 0.0
         cuts.append(end)
-    return np.clip(truth, 1, 99.5), np.array([each for each in cuts if np.isfinite(each)])
+    steps = [each for each in cuts if np.isfinite(each)]
+    # Between the highest that was usual and the limit there is too little time.
+    if np.isfinite(breaks) and (limit - floor - height) / (height / period) < 9 * HOUR:
+        steps += list(at[np.flatnonzero(truth >= limit)[:1]])
+    return np.clip(truth, 1, 99.5), np.array(steps)
 
 
 def _bend(rng: np.random.Generator, at: Array, limit: float) -> Shape:
