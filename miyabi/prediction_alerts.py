@@ -40,7 +40,8 @@ def tell_predictions(
 ) -> list[Alert]:
     """Open, close and tell the incidents of what is foretold, and write down for prevention what is.
 
-    + predicted: of one look ahead; whether they are in the history already does not matter
+    + predicted: of one look ahead; whether they are in the history already does not matter, and what is said of a host
+      that is not of the fleet does not count
     + horizon: seconds; what is foretold for later is not told
     + now: seconds since the epoch
 
@@ -48,16 +49,17 @@ def tell_predictions(
     phone are reached by runs alone.
     """
     rules = read_alerts_file(_ALERTS)
+    ours = [each for each in predicted if each.host in fleet.hosts]
     every = monitoring_of(fleet.file.monitoring).predictions.every
     try:
         make_folder(fleet.folder)
         with alone(fleet.folder / _LOCK):
             history.take_in()
-            past = earlier_predictions(history, now - max(horizon, QUIET), now, {each.event for each in predicted})
-            judged = judge_predictions(predicted, past, horizon=horizon, now=now, every=every)
-            looked = [(each.host, each.subject) for each in predicted if each.kind == "crossing"]
+            past = earlier_predictions(history, now - max(horizon, QUIET), now, {each.event for each in ours})
+            judged = judge_predictions(ours, past, horizon=horizon, now=now, every=every)
+            looked = [(each.host, each.subject) for each in ours if each.kind == "crossing"]
             write_foretold(fleet.folder, judged.crossings, looked, now)
-            said = {(each.host, forecast_of(each.subject, each.kind)) for each in predicted}
+            said = {(each.host, forecast_of(each.subject, each.kind)) for each in ours}
             said |= {(each.host, forecast_of(each.subject, each.kind)) for each in past}
             return _Moment(fleet, history, rules, new_run(now), now).tell(judged, said)
     except OSError as error:

@@ -46,8 +46,19 @@ def _tell(state: State, memory: Memory, hosts: Sequence[Host]) -> None:
     signals = [signal for host in hosts for signal in signals_of(host, climb_of(host))]
     if ended(state) == "clean" and not outcome_of(state).verdicts and any(was_observed(host) for host in hosts):
         signals.append(health_ok(memory.run, now()))
+    else:
+        signals += [health_ok(memory.run, now(), name) for name in _well_beside_others(state, hosts)]
     memory.keep(*signals)
     tell_everybody(state, signals)
+
+
+def _well_beside_others(state: State, hosts: Sequence[Host]) -> list[str]:
+    """The hosts that are well at the end although another one is not."""
+    outcome = outcome_of(state)
+    wrong = {verdict.host for verdict in outcome.verdicts if verdict.kind != "repaired"}
+    if wrong.isdisjoint(host.name for host in hosts):
+        return []
+    return [host.name for host in hosts if host.name in outcome.judged - wrong and was_observed(host)]
 
 
 def _close_host(host: Host) -> None:
