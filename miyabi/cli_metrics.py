@@ -14,7 +14,7 @@ from miyabi.errors import HistoryError
 @click.command(short_help="How the fleet stands, for Prometheus.")
 @click.option(
     "--textfile",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write them there, for node_exporter's textfile collector; its name must end in .prom.",
 )

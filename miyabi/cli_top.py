@@ -60,8 +60,11 @@ def _watch(reader: OverviewReader, every: float) -> None:
     from miyabi.top_screen import watch  # noqa: PLC0415 - dear, as rich is
     from miyabi.top_view import frame  # noqa: PLC0415
 
+    # Asked now: rich puts something else in the place of stdout, which has no encoding.
+    is_ascii = _is_ascii()
+
     def lines(size: tuple[int, int]) -> Sequence[Text]:
-        return frame(reader.read(clock()), size, is_ascii=_is_ascii())
+        return frame(reader.read(clock()), size, is_ascii=is_ascii)
 
     watch(lines, every)
 
