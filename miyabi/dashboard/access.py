@@ -7,12 +7,12 @@ says of its site. Elsewhere it takes the token, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
 from secrets import compare_digest
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 # The one path whose URL may bring the token: the browser keeps it in a cookie from then on.
 ENTRANCE = "/"
@@ -33,6 +33,8 @@ HEADERS: tuple[tuple[str, str], ...] = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 )
+
+_OWN = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
 
 _Headers = Sequence[tuple[bytes, bytes]]
 
@@ -90,19 +92,7 @@ class Access:
 
 def is_own_name(host: str) -> bool:
     """Whether a request's host is this machine's own name for itself, whatever the port: it may be forwarded."""
-    name = urlsplit(f"//{host}").hostname if _is_plain(host) else None
-    if name is None:
-        return False
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_plain(host: str) -> bool:
-    return not any(each in host for each in "/?#@\\ \t")
+    return _OWN.fullmatch(host) is not None
 
 
 def _is_foreign(headers: _Headers, host: str) -> bool:

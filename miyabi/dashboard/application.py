@@ -47,7 +47,10 @@ def application(hub: Hub, access: Access, say: Callable[[str], None]) -> ASGIApp
         Route("/api/overview", answers.overview),
         Route("/healthz", answers.health),
     ]
-    return _Guard(Starlette(routes=routes), access, say)
+    inner = Starlette(routes=routes)
+    # A way that is none leads nowhere: least of all to whatever name the request bears.
+    inner.router.redirect_slashes = False
+    return _Guard(inner, access, say)
 
 
 class _Answers:
