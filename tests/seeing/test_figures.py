@@ -347,6 +347,22 @@ def test_what_was_learned(ground: Ground, told: list[dict[str, Any]], kinds: lis
         assert lesson.median == (pytest.approx(np.median(times)) if times else None)
 
 
+def test_the_first_of_two_kinds_counts(ground: Ground) -> None:
+    with ground.open() as history:
+        history.write([make(DriftSeen, kind="pane-dead"), make(DriftSeen, kind="agent-exited"), make(Recovered)])
+        assert [each.kind for each in learned(history, NOW, NOW + 1)] == ["pane-dead"]
+
+
+def test_the_end_itself_is_not_meant(ground: Ground) -> None:
+    with ground.open() as history:
+        for at in (NOW, NOW + 60):
+            history.write([make(Observation, at, disk_used=40.0), make(Recovered, at), make(DriftSeen, at)])
+        assert list(usage_series(history, NOW, NOW + 60, 60)["mugen", "disk_used"].count) == [1]
+        assert [each.tries for each in level_figures(history, NOW, NOW + 60)] == [1]
+        assert [each.tries for each in learned(history, NOW, NOW + 60)] == [1]
+        assert [each.at for each in deeds(history, NOW, NOW + 60)] == [NOW]
+
+
 decided = st.lists(
     st.fixed_dictionaries(
         {
