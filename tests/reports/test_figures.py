@@ -17,7 +17,7 @@ from miyabi.reports.gathering import gather
 from miyabi.reports.past import Asked
 from miyabi.reports.report import Missing, Report
 from miyabi.reports.span import before, span_of, stretches
-from tests.history.ground import NOW, Ground, make
+from tests.history.ground import NOW, Ground
 from tests.reports.github_server import issue, pull
 from tests.reports.making import KAEDE, MIDNIGHT, foretold, incident, looks, repair, report_of
 from tests.seeing.seeded import seed
