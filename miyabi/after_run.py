@@ -97,7 +97,7 @@ def _is_due(mark: Mark | None, since: float, retry: float, now: float) -> bool:
     if mark is None:
         return True
     # What lies in the future was written before the clock was set back.
-    if mark.done is not None and since < mark.done <= now:
+    if mark.done is not None and since <= mark.done <= now:
         return False
     return mark.tried is None or not now - retry + _EARLY < mark.tried <= now
 
