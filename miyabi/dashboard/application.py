@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from miyabi.dashboard.live import Hub
 
 # Seconds: between two signs of life, for which one that takes nothing is waited for, for which a browser keeps a token.
-_HEARTBEAT, _PATIENCE, _REMEMBERED = 15, 15.0, 30 * 86400
+_HEARTBEAT, _PATIENCE, _REMEMBERED = 15, 10.0, 30 * 86400
 
 # Leads a browser from the URL with the token to the page, as a step of the page's own: a cookie of this kind does not
 # come along when another site's link has led here.

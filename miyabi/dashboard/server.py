@@ -31,6 +31,9 @@ from miyabi.monitoring import monitoring_of
 # Seconds: after which somebody is told that it takes longer; that answers under way may take at the end.
 _LONG, _LAST = 2.0, 1
 
+# Milliseconds after which a connection ends that takes nothing of what is sent.
+_GONE = 15_000
+
 # Connections at once, whoever they are from.
 _CONNECTIONS = 200
 
@@ -92,6 +95,9 @@ def listen(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Whoever takes nothing for so long is gone, and so is what waits for him.
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE)
         made.bind(address)
         # Now, so that a second one is told at once.
         made.listen(128)
