@@ -163,6 +163,14 @@ def test_a_history_that_cannot_be_read_says_so_and_nothing_else() -> None:
     assert value(told(an_overview(trouble="the database is away")), "miyabi_history_readable") == 0
 
 
+@pytest.mark.parametrize("value_of", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_has_no_series(value_of: float) -> None:
+    card = replace(MUGEN, since=value_of, seen_at=value_of, load=value_of, disk_used=value_of)
+    series = told(an_overview(hosts=(card,)))
+    assert all(math.isfinite(each) for each in series.values())
+    assert value(series, "miyabi_host_load1", host="mugen") is None
+
+
 def test_a_hostile_name_stays_a_label() -> None:
     text = exposition(an_overview(hosts=(replace(MUGEN, host=HOSTILE), replace(MUGEN, host="\ud800"), *HOSTS)), NOW)
     assert list(problems(text)) == []
