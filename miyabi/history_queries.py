@@ -259,30 +259,27 @@ def runs(connection: Connection, limit: int | None) -> list[tuple[RunStarted, Ru
 def shares_by_cause(connection: Connection, since: float, until: float) -> dict[str, int]:
     """How many failures each cause had, most first; one that several looks in a row have seen is one."""
     drifts, seen = TABLES[DriftSeen].c, TABLES[Observation].c
-    looks = (
-        select(
-            seen.run,
-            seen.host,
-            func.row_number().over(partition_by=seen.host, order_by=seen.id).label("number"),
-        )
-        .where(seen.health.in_(_JUDGED), seen.at >= since, seen.at < until)
-        .subquery()
-    )
+    judged = (seen.health.in_(_JUDGED), seen.at >= since, seen.at < until)
+    looks = select(seen.id, seen.run, seen.host).where(*judged).subquery()
     same = (drifts.host, drifts.target, drifts.cause)
     spotted = (
         select(
+            drifts.host,
             drifts.cause,
-            looks.c.number,
-            func.lag(looks.c.number).over(partition_by=same, order_by=drifts.id).label("before"),
+            looks.c.id.label("look"),
+            func.lag(looks.c.id).over(partition_by=same, order_by=drifts.id).label("before"),
         )
         .join_from(TABLES[DriftSeen], looks, and_(looks.c.run == drifts.run, looks.c.host == drifts.host), isouter=True)
         .where(drifts.at >= since, drifts.at < until, drifts.kind != _UNDAMAGED)
         .subquery()
     )
+    # That a look between the two has not seen it is asked for each of them: to count all looks takes far longer.
+    between = (seen.host == spotted.c.host, seen.id > spotted.c.before, seen.id < spotted.c.look)
+    was_well = select(seen.id).where(*judged, *between).exists()
     failures = func.count().label("failures")
     query = (
         select(spotted.c.cause, failures)
-        .where(or_(spotted.c.before.is_(None), spotted.c.number > spotted.c.before + 1))
+        .where(or_(spotted.c.before.is_(None), was_well))
         .group_by(spotted.c.cause)
         .order_by(failures.desc(), spotted.c.cause)
     )
