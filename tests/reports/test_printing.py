@@ -211,7 +211,7 @@ def test_a_page_asks_for_nothing(tmp_path: Path) -> None:
 def test_an_empty_report(tmp_path: Path) -> None:
     report = report_of(tmp_path, [])
     for form in ("md", "html", "json"):
-        text = printed(report, form, UTC)  # type: ignore[arg-type]
+        text = printed(report, form, UTC)
         assert "Nobody looked" in text
     assert "no data" in printed(report, "md", UTC)
 
