@@ -72,6 +72,8 @@ def _past(host: str, now: float) -> Iterator[Record]:
 
 def _asked(visit: Visit) -> set[str]:
     """What a page has asked for, without whether the server lives, and the picture that a browser asks for once."""
+    # What the browser tells is heard while it is asked something.
+    visit.run("0")
     return {each.partition("?")[0].rpartition("/")[2] for each in visit.requests} - {"healthz", "icon.svg"}
 
 

@@ -158,6 +158,13 @@ def test_what_nobody_knows_is_called_unknown_and_nothing_is_zero() -> None:
     assert "Unknown: nothing was counted yet." in render_parts(_fleet(_host("a")))["availability"]
 
 
+def test_where_nobody_has_looked_nothing_is_said_to_be_well() -> None:
+    said = render_parts(empty_overview())
+    for name in ("summary", "alerts", "timeline", "recoveries", "availability", "closed"):
+        assert "✓" not in said[name]
+        assert re.search(r"looked at yet|seen yet|counted yet", said[name]), name
+
+
 def test_a_host_that_no_run_has_looked_at_says_so() -> None:
     card = _cards(_fleet(HostCard("new", "unknown", 0.0, 0.0, "no run has looked at it yet", is_stale=True)))[0]
     assert "no run has looked at it yet" in card.text

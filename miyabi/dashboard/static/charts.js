@@ -44,6 +44,13 @@ function span(told) {
   return high - low >= 40 ? [low, high] : [Math.max(0, Math.min(low, 60)), Math.min(100, Math.max(high, low + 40))];
 }
 
+// From the first look to the last that is foretold; one look alone is a point in an hour, and not in all of time.
+function stretch(told) {
+  const moments = [...told.at, ...told.ahead];
+  const [from, to] = [moments[0], moments.at(-1)];
+  return to - from >= 3600 ? [from, to] : [to - 3600, to + 600];
+}
+
 function options(place, told, colour) {
   const line = (stroke, width, dash) => ({ stroke, width, dash, points: { show: false }, spanGaps: false });
   const short = told.at.length < 3 ? { show: true, size: 5 } : { show: false };
@@ -52,7 +59,8 @@ function options(place, told, colour) {
     height: 150,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { x: { time: true }, y: { range: () => span(told) } },
+    padding: [6, 8, 0, 0],
+    scales: { x: { time: true, range: () => stretch(told) }, y: { range: () => span(told) } },
     axes: [
       {
         stroke: colour.muted,
