@@ -104,7 +104,8 @@ def predict_series(
 def twice(samples: Samples, limit: float, now: float, horizon: float, *, ahead: float = _LAST) -> Forecast:
     """What is foretold now, and was an hour ago already: what has only just begun to look so is not said yet."""
     told = foretell(samples.known_at(now), limit, now, horizon, ahead=ahead)
-    if told.crosses_at is None or told.method == SEEN:
+    # What is far has time.
+    if told.crosses_at is None or told.method == SEEN or told.crosses_at > now + 2 * horizon:
         return told
     before = foretell(samples.known_at(now - HOUR), limit, now - HOUR, horizon, ahead=2 * ahead)
     far = told.crosses_at - now

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from miyabi.figures import MEASURES, Measure
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 # Seconds of a stretch; for a back-test of more than a month.
 STEP, LONG_STEP = 900.0, 3600.0
 # Looks of a measure's own past that are replayed beside each prediction, and of all measures in a back-test.
-_BESIDE, _ALL = 60, 12_000
+_BESIDE, _ALL = 24, 12_000
 
 SUBJECTS: dict[Measure, str] = {"disk_used": "disk", "memory_available": "memory"}
 _SERVER = "server "
@@ -111,7 +112,8 @@ def _crossings(  # noqa: PLR0913 - see predictions_of
             told = predict_series(samples, wanted.of(measure), horizon, now)
             error: dict[str, Any] = {}
             if tested and told.samples:
-                error = tested_error(backtest(samples, wanted.of(measure), horizon, most=_BESIDE))
+                most = _BESIDE if told.crosses_at is None else 4 * _BESIDE
+                error = tested_error(backtest(samples, wanted.of(measure), horizon, most=most))
             yield _crossing(host, measure, told, error, now, run)
 
 
@@ -272,15 +274,19 @@ def _conditions(history: History, hosts: Collection[str], now: float) -> dict[tu
         meant = [host for (host,) in connection.execute(limited) if host in hosts]
         found: dict[tuple[str, str], list[tuple[float, str]]] = {}
         rows = select(seen.host, seen.at, text).where(*recent, seen.host.in_(meant)).order_by(seen.id)
+        # Most looks see what the one before saw.
+        read = cache(_mapping)
         for host, at, agents in connection.execute(rows) if meant else ():
-            with suppress(ValueError):
-                for target, condition in _mapping(agents).items():
-                    found.setdefault((host, target), []).append((at, str(condition)))
+            for target, condition in read(agents).items():
+                found.setdefault((host, target), []).append((at, condition))
         return {key: looks for key, looks in found.items() if any(each == LIMITED for _, each in looks)}
 
     return history.ask(asked)
 
 
-def _mapping(agents: str | None) -> Mapping[str, Any]:
-    read = json.loads(agents or "{}")
-    return read if isinstance(read, dict) else {}
+def _mapping(agents: str | None) -> Mapping[str, str]:
+    """The condition of each agent; {} for what makes no sense."""
+    with suppress(ValueError):
+        read = json.loads(agents or "{}")
+        return {target: str(condition) for target, condition in read.items()} if isinstance(read, dict) else {}
+    return {}

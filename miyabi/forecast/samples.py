@@ -27,6 +27,12 @@ LOOK_BACK = 30 * DAY
 _ROUNDED = 12
 
 
+def middle_of(values: Array) -> float:
+    """The median; of few values numpy's own takes five times as long."""
+    ordered = np.sort(values)
+    return float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A measure as it was known at one moment, in stretches; more is worse.

@@ -12,6 +12,8 @@ WEEK = 7 * DAY
 
 # Days without which nothing is said of a day, and of a week.
 _DAYS, _WEEKS = 2.0, 14.0
+# Stretches are close, in seconds.
+_CLOSE = 2700.0
 # How far back a season is learned.
 _BACK = 15 * DAY
 # Waves of a day: 24, 12 and 8 hours, and a little more.
@@ -20,6 +22,8 @@ _WAVES = 3
 # noises.
 EXPLAINS, ALONE = 0.5, 0.9
 _SWINGS = 3.0
+# Below so much of that the first look is enough.
+_WORTH = 0.7
 # Each of the last days has to go along by so much.
 _AGREES = 0.3
 
@@ -32,7 +36,8 @@ def find_season(at: Array, value: Array, noise: float, explains: float = EXPLAIN
     + at, value: oldest first
     + explains: the share of what the trend does not explain that it has to
     """
-    recent = at > at[-1] - _BACK
+    # Of late there are four stretches to an hour: every third of them does.
+    recent = (at > at[-1] - _BACK) & ((np.diff(at, prepend=0.0) > _CLOSE) | (np.arange(at.size) % 3 == 0))
     at, value = at[recent], value[recent]
     days = (at[-1] - at[0]) / DAY
     if days < _DAYS or at.size < 12 * days:
@@ -40,13 +45,14 @@ def find_season(at: Array, value: Array, noise: float, explains: float = EXPLAIN
     waves = [(DAY, each) for each in range(1, _WAVES + 1)]
     if days >= _WEEKS - 0.5:
         waves += [(WEEK, 1), (WEEK, 2)]
-    # Of late there are four stretches to an hour.
     weight = np.sqrt(np.clip(np.gradient(at) / 3600.0, 0.1, 1.0))
     trend = _bends(at)
     season = _waves(at, waves)
     both = np.hstack([trend, season])
     plain = value - trend @ _solved(trend, value, weight)
     found = _solved(both, value, weight)
+    if float(np.sum((value - both @ found) ** 2)) > (1 - _WORTH * explains) * float(np.sum(plain**2)):
+        return None
     for _ in range(2):
         left = value - both @ found
         scale = 2.0 * max(1e-6, float(np.median(np.abs(left))) * 1.4826)

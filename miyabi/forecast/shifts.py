@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miyabi.forecast.samples import Array, Known, Places
+from miyabi.forecast.samples import Array, Known, Places, middle_of
 
 # A step is at least so many percent, and so many times the noise.
 _LEAST = 1.5
@@ -39,7 +39,7 @@ def noise_of(known: Known) -> float:
     change = np.diff(known.mean)
     if change.size < 2:
         return 0.0
-    return float(np.median(np.abs(change - np.median(change))) * 1.4826 / np.sqrt(2))
+    return middle_of(np.abs(change - middle_of(change))) * 1.4826 / 2**0.5
 
 
 def find_shifts(known: Known, noise: float) -> Shifts:
@@ -53,7 +53,7 @@ def find_shifts(known: Known, noise: float) -> Shifts:
     before, after = middle[places - 2], middle[places + 1]
     # What a steady slope brings meanwhile is no step, and in a gap that may be much.
     apart = np.diff(known.at)
-    slope = float(np.median(np.diff(value) / apart))
+    slope = middle_of(np.diff(value) / apart)
     change = value[places + 1] - value[places] - slope * apart[places]
     size = after - before - slope * (known.at[places + 2] - known.at[places - 1])
     least = max(_LEAST, _NOISES * noise, 2.2 * known.quantum)

@@ -7,15 +7,15 @@ the same for a month is known well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from miyabi.forecast.samples import HOUR, Array, Places
+from miyabi.forecast.samples import HOUR, Array, Places, middle_of
 
 # Hours.
-_WINDOWS = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 120, 168, 336, 720)
+_WINDOWS = (2, 3, 4, 6, 9, 13, 18, 24, 36, 48, 72, 120, 168, 336, 720)
 # Points of a window: more tell no more, and cost their square.
 _POINTS = 28
 _FEWEST = 5
@@ -42,7 +42,7 @@ class Line:
     level_error: float
     slope_error: float
     support: float
-    above: float
+    above: float = 0.0
 
 
 def present_line(at: Array, value: Array, high: Array, quantum: float, above: float) -> Line | None:
@@ -53,7 +53,7 @@ def present_line(at: Array, value: Array, high: Array, quantum: float, above: fl
     end = float(at[-1])
     met: tuple[float, float, float, float] | None = None
     chosen: Line | None = None
-    before = -1
+    before, since = -1, 0
     for hours in _WINDOWS:
         begin = int(np.searchsorted(at, end - hours * HOUR))
         if begin == before or at.size - begin < _FEWEST or end - float(at[begin]) < 0.7 * hours * HOUR:
@@ -61,7 +61,7 @@ def present_line(at: Array, value: Array, high: Array, quantum: float, above: fl
                 break
             continue
         before = begin
-        found = _line(at[begin:], value[begin:], high[begin:], quantum, above)
+        found = _line(at[begin:], value[begin:], quantum)
         if found is None:
             continue
         line, is_step = found
@@ -82,13 +82,16 @@ def present_line(at: Array, value: Array, high: Array, quantum: float, above: fl
             )
             if bounds[0] > bounds[1] or bounds[2] > bounds[3]:
                 break
-        met, chosen = bounds, line
+        met, chosen, since = bounds, line, begin
         if begin == 0:
             break
-    return chosen
+    if chosen is None:
+        return None
+    over = high[since:] - chosen.level - chosen.slope * (at[since:] - end)
+    return replace(chosen, above=max(0.0, float(np.sort(over)[int(above * (over.size - 1))])))
 
 
-def _line(at: Array, value: Array, high: Array, quantum: float, share: float) -> tuple[Line, bool] | None:
+def _line(at: Array, value: Array, quantum: float) -> tuple[Line, bool] | None:
     """Theil and Sen's line through a window, with its errors; and whether a step explains it better."""
     end = float(at[-1])
     each = max(1, at.size // _POINTS)
@@ -97,12 +100,13 @@ def _line(at: Array, value: Array, high: Array, quantum: float, share: float) ->
         return None
     first = at.size - number * each
     x = (at[first:].reshape(number, each).mean(axis=1) - end) / HOUR
-    y = np.median(value[first:].reshape(number, each), axis=1)
+    parts = np.sort(value[first:].reshape(number, each), axis=1)
+    y: Array = (parts[:, (each - 1) // 2] + parts[:, each // 2]) / 2
     one, two = _pairs(number)
-    slope = float(np.median((y[two] - y[one]) / (x[two] - x[one])))
-    level = float(np.median(y - slope * x))
+    slope = middle_of((y[two] - y[one]) / (x[two] - x[one]))
+    level = middle_of(y - slope * x)
     left = y - level - slope * x
-    spread = float(np.median(np.abs(left))) * 1.4826
+    spread = middle_of(np.abs(left)) * 1.4826
     squares = float(left @ left)
     spread = max(spread, 0.7 * float(np.sqrt(squares / number)), 0.02)
     same = float(np.clip((left[1:] @ left[:-1]) / max(1e-12, squares), 0.0, 0.8))
@@ -110,8 +114,7 @@ def _line(at: Array, value: Array, high: Array, quantum: float, share: float) ->
     window = max(1e-6, -float(x[0]))
     slope_error = float(np.hypot(spread * np.sqrt(12 / free) / window, 0.4 * quantum / window))
     level_error = float(np.hypot(2 * spread / np.sqrt(free), 0.3 * quantum))
-    above = float(np.quantile(high - (level + slope * (at - end) / HOUR), share))
-    line = Line(end, level, slope / HOUR, level_error, slope_error / HOUR, window * HOUR, max(0.0, above))
+    line = Line(end, level, slope / HOUR, level_error, slope_error / HOUR, window * HOUR)
     return line, _is_step(y, squares, spread)
 
 
