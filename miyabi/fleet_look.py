@@ -11,6 +11,7 @@ from miyabi.gate import Pause, TargetHistory
 from miyabi.gate_pauses import pauses_of_spec
 from miyabi.health import FleetHealth, health_from_json
 from miyabi.host_status import HostStatus, latest_causes, status_of, status_of_absent
+from miyabi.learning import LOOK_BACK
 from miyabi.outlook import STORM, Outlook, Remembered, fleet_now, storm_of, with_this_look
 from miyabi.pauses import read_pauses
 from miyabi.presence import remembered as presence_of
@@ -19,6 +20,7 @@ from miyabi.records import DriftSeen, IncidentChanged, Observation, Recovered
 from miyabi.spec import Spec
 
 if TYPE_CHECKING:
+    from miyabi.figures import Learned
     from miyabi.history import History
 
 _FACT = "facts.fleet_health.Drifts"
@@ -55,7 +57,8 @@ def look_at(fleet: FleetOfClone, hosts: Sequence[str], now: float) -> FleetLook:
     looks = {host: health_from_json(told) for host, told in answers.facts.items() if host in hosts}
     specs = {host: wanted for host in hosts if (wanted := fleet.spec(host)) is not None}
     pauses = (*read_pauses(fleet.folder, now), *(p for host in specs for p in pauses_of_spec(host, specs[host], now)))
-    remembered, observations, is_remembered = _remembered(fleet, looks, pauses, now)
+    learns = any(wanted.recovery.learn for wanted in specs.values())
+    remembered, observations, is_remembered = _remembered(fleet, looks, pauses, now, learns=learns)
     outlook = Outlook(fleet_now(looks, fleet.hosts.keys(), remembered, fleet.file.rules, now), remembered, now)
     statuses = tuple(
         status_of(host, looks[host], specs[host], outlook, observations.get(host, ()))
@@ -72,7 +75,7 @@ def _absent(host: str, answers: Answers) -> HostStatus:
 
 
 def _remembered(
-    fleet: FleetOfClone, looks: Mapping[str, FleetHealth], pauses: tuple[Pause, ...], now: float
+    fleet: FleetOfClone, looks: Mapping[str, FleetHealth], pauses: tuple[Pause, ...], now: float, *, learns: bool
 ) -> tuple[Remembered, dict[str, Sequence[Observation]], bool]:
     """What is remembered, the last looks at each host, and whether there is a history at all."""
     histories: dict[tuple[str, str], TargetHistory] = {}
@@ -96,8 +99,15 @@ def _remembered(
             breakers=history.breakers(),
             leases=history.leases(now),
             pauses=pauses,
+            learned=_learned(history, now) if learns and any(seen.drifts for seen in looks.values()) else (),
         )
     return remembered, dict(observations), True
+
+
+def _learned(history: History, now: float) -> tuple[Learned, ...]:
+    from miyabi.history_repair_figures import learned  # noqa: PLC0415 - few specs want it
+
+    return learned(history, now - LOOK_BACK, now)
 
 
 def _tried(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from miyabi.drift import Drift, DriftKind, Target
+from miyabi.drift import Drift, Target
 from miyabi.figures import Learned
 from miyabi.levels import Level
 
@@ -31,7 +31,7 @@ EXPLORED = 10
 
 # The highest level that each kind of damage may begin at: a pane's window is rebuilt around the healthy ones, and no
 # more than that.
-HIGHEST: Mapping[DriftKind, Level] = {
+HIGHEST: Mapping[str, Level] = {
     "pane-missing": Level.L2,
     "pane-dead": Level.L2,
     "agent-exited": Level.L2,
@@ -50,18 +50,19 @@ class Start:
     reason: str
 
 
-def start_of(drift: Drift, cause: str, learned: Iterable[Learned], max_level: Level) -> Start | None:
-    """The level that the repair of a drift begins at, when that is another than the drift's own; None when it is not.
+def start_of(kind: str, own: Level, cause: str, learned: Iterable[Learned], max_level: Level) -> Start | None:
+    """The level that the repair of a damage begins at, when that is another than its own; None when it is not.
 
-    + cause: of the drift, by name
+    + kind: of the drift
+    + own: the lowest level that can repair it
+    + cause: of it, by name
     + learned: what came of earlier tries
     + max_level: the last level that the host's recovery may use
     """
-    own, above = drift.level, drift.level.next
-    highest = HIGHEST.get(drift.kind)
+    above, highest = own.next, HIGHEST.get(kind)
     if above is None or highest is None or above > min(highest, max_level):
         return None
-    past = {each.level: each for each in learned if (each.kind, each.cause) == (drift.kind, cause)}
+    past = {each.level: each for each in learned if (each.kind, each.cause) == (kind, cause)}
     below, next_one = past.get(own.name), past.get(above.name)
     if below is None or next_one is None or below.tries < LEAST_TRIES or next_one.tries < LEAST_ABOVE:
         return None

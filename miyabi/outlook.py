@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from miyabi.figures import Learned
 from miyabi.gate import RULES, Decision, Does, Fleet, Pause, Request, Storm, TargetHistory, decide, exhausted_level
 from miyabi.gate_holds import Case
 from miyabi.gate_past import read_past
 from miyabi.gate_pauses import is_emergency_stop, is_within
 from miyabi.gate_rules import FleetRules
 from miyabi.health import FleetHealth, Found
+from miyabi.learning import start_of
 from miyabi.levels import Level
 from miyabi.records import IncidentChanged
 from miyabi.spec import Spec
@@ -37,6 +39,7 @@ class Remembered:
     + breakers: by ``host NAME``: failures in a row, and when it opened
     + leases: who recovers which host at this moment, and until when
     + pauses: those that are in force, the specs' own among them
+    + learned: what came of earlier tries, where a spec lets runs learn
     """
 
     incidents: tuple[IncidentChanged, ...] = ()
@@ -47,6 +50,7 @@ class Remembered:
     breakers: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
     leases: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
+    learned: tuple[Learned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,16 @@ class Outlook:
         return tuple(Decision(False, name, *hold) for name, hold in held if hold is not None)  # noqa: FBT003
 
     def level(self, host: str, found: Found, wanted: Spec) -> str:
-        """The level whose turn it is: the one that has used up its tries leaves it to the next."""
+        """The level whose turn it is: one that has used up its tries, or hardly ever held, leaves it to the next."""
         if found.level not in Level.__members__ or found.kind == "unmarked":
             return found.level
         used = exhausted_level(self.history(host, found.target), wanted.gate, self.now)
-        last = wanted.recovery.max_level
-        return found.level if used is None else max(Level[found.level], min(Level(used + 1), last)).name
+        own, last = Level[found.level], wanted.recovery.max_level
+        level = own if used is None else max(own, min(Level(used + 1), last))
+        if wanted.recovery.learn:
+            start = start_of(found.kind, own, self.cause(host, found.target), self.remembered.learned, last)
+            level = level if start is None else max(level, start.level)
+        return level.name
 
     def _request(self, host: str, found: Found, wanted: Spec) -> Request:
         own = replace(found, level=self.level(host, found, wanted))

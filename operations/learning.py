@@ -33,7 +33,8 @@ def starts_of(
         causes = causes_of(host, wanted, new, seen, climb)
         past = _past(memory)
         for drift in new:
-            start = start_of(drift, causes.get(drift.target, "unknown"), past, wanted.recovery.max_level)
+            cause = causes.get(drift.target, "unknown")
+            start = start_of(drift.kind, drift.level, cause, past, wanted.recovery.max_level)
             climb.starts[drift.target] = None if explores(memory.run, host.name, drift.target) else start
     return {target: start for target, start in climb.starts.items() if start is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ from hypothesis import given, strategies as st
 
 from miyabi.drift import Drift, DriftKind, Target
 from miyabi.figures import Learned
+from miyabi.gate import Fleet
+from miyabi.health import Found
 from miyabi.learning import EXPLORED, HIGHEST, Start, explores, lifted, start_of
 from miyabi.levels import Level
+from miyabi.outlook import Outlook, Remembered
 from miyabi.records import Decided, DriftSeen, Record, Recovered
+from miyabi.spec import Recovery, Spec
 from operations import learning as learning_of_runs
-from tests.history.ground import make
+from tests.history.ground import NOW, make
 from tests.recovery.operating import kill
 from tests.runs import agents
 from tests.runs.conftest import play
@@ -78,12 +83,12 @@ TABLE: list[tuple[DriftKind, Level, tuple[tuple[str, int, int], ...], Level | No
 def test_the_level_that_a_repair_begins_at(
     kind: DriftKind, last: Level, tries: tuple[tuple[str, int, int], ...], begins: Level | None
 ) -> None:
-    found = start_of(drift(kind), "oom", past(kind, *tries), last)
+    found = start_of(kind, drift(kind).level, "oom", past(kind, *tries), last)
     assert (found and found.level) == begins
 
 
 def test_it_says_why() -> None:
-    start = start_of(drift("pane-dead"), "oom", past("pane-dead", ("L1", 1, 8), ("L2", 3, 3)), Level.L3)
+    start = start_of("pane-dead", Level.L1, "oom", past("pane-dead", ("L1", 1, 8), ("L2", 3, 3)), Level.L3)
     assert start == Start(Level.L2, "starts at L2: L1 held in 1 of 8 earlier tries")
     [lift] = lifted([drift("pane-dead")], {PANE: start})
     assert (lift.level, lift.reason) == (Level.L2, "died; starts at L2: L1 held in 1 of 8 earlier tries")
@@ -91,13 +96,13 @@ def test_it_says_why() -> None:
 
 def test_most_panes_of_a_window_are_not_taken_further_than_its_rebuilding() -> None:
     learned = past("pane-dead", ("L1", 0, 9), ("L2", 0, 9), ("L3", 9, 9))
-    assert start_of(drift("pane-dead", Level.L2), "oom", learned, Level.L3) is None
+    assert start_of("pane-dead", Level.L2, "oom", learned, Level.L3) is None
 
 
 def test_another_cause_and_another_kind_say_nothing() -> None:
     learned = past("pane-dead", ("L1", 0, 8), ("L2", 3, 3))
-    assert start_of(drift("pane-dead"), "auth", learned, Level.L3) is None
-    assert start_of(drift("agent-exited"), "oom", learned, Level.L3) is None
+    assert start_of("pane-dead", Level.L1, "auth", learned, Level.L3) is None
+    assert start_of("agent-exited", Level.L1, "oom", learned, Level.L3) is None
 
 
 def test_what_has_climbed_further_stays_there() -> None:
@@ -119,7 +124,7 @@ _COUNTS = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (mi
 def test_it_never_leads_beyond_one_level_or_what_is_allowed(
     kind: DriftKind, own: Level, last: Level, tries: list[tuple[str, tuple[int, int]]]
 ) -> None:
-    found = start_of(drift(kind, own), "oom", past(kind, *((each, *counts) for each, counts in tries)), last)
+    found = start_of(kind, own, "oom", past(kind, *((each, *counts) for each, counts in tries)), last)
     if found is not None:
         assert found.level == own + 1
         assert found.level <= min(last, HIGHEST[kind])
@@ -259,3 +264,17 @@ def test_a_run_that_finds_nothing_wrong_asks_no_history(play: Play) -> None:
     (play.machine.home / "kaede.cursed").unlink()
     done = play.run()
     assert (done.opened, done.failed, done.commands, done.probes) == (False, False, [], 1)
+
+
+def test_what_is_said_beforehand_is_what_a_run_does() -> None:
+    """``miyabi status`` and ``explain`` tell the level that has its turn."""
+    found = Found(TARGET, "pane-dead", "L1", "status 1")
+    learned = past("pane-dead", ("L1", 0, 8), ("L2", 8, 8))
+    remembered = Remembered(causes={("mugen", TARGET): "oom"}, learned=learned)
+    outlook = Outlook(Fleet(), remembered, NOW)
+    plain = Spec("mugen.yaml", "0")
+    learns = replace(plain, recovery=Recovery(learn=True))
+    assert outlook.level("mugen", found, learns) == "L2"
+    assert outlook.level("mugen", found, plain) == "L1"
+    assert outlook.level("mugen", replace(found, kind="agent-stalled"), learns) == "L1"
+    assert outlook.level("mugen", found, replace(plain, recovery=Recovery(Level.L1, learn=True))) == "L1"
