@@ -198,7 +198,8 @@ def _job(parcel: Parcel) -> dict[str, Any]:
     }
     if isinstance(parcel.to, Channel):
         text = "\n\n".join(each.text for each in parcel.alerts)
-        worst = "failure" if any(each.change != "closed" for each in parcel.alerts) else "success"
+        changes = {each.change for each in parcel.alerts}
+        worst = "info" if changes == {"report"} else "success" if changes <= {"report", "closed"} else "failure"
         title = parcel.alerts[0].line if len(parcel.alerts) == 1 else f"{len(parcel.alerts)} alerts"
         lines = "\n".join(each.line for each in parcel.alerts)
         body = {"text": text, "alerts": [asdict(each) for each in parcel.alerts]}

@@ -5,20 +5,29 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 import yaml
 
+from miyabi.alert_rules import AlertRules, Channel
+from miyabi.alert_text import Alert
+from miyabi.channels import _job
 from miyabi.cli_fleet import FleetOfClone
+from miyabi.delivery import parcels
 from miyabi.errors import ReportError
 from miyabi.fleet_schema import fleet_from_text
 from miyabi.history import History, open_history
-from miyabi.monitoring import DAY, Reports
+from miyabi.monitoring import DAY, Monitoring, Reports
 from miyabi.records import AlertSent, BreakerChanged, IncidentChanged
 from miyabi.reports.due import write_due_reports
+from miyabi.reports.gathering import gather
+from miyabi.reports.past import Asked
+from miyabi.reports.sending import report_alert
 from miyabi.reports.shelf import KEPT, place_for, prune, shelf_of, write_report
+from miyabi.reports.span import last_over
 from tests.alerts.endpoints import answering
 from tests.reports.making import MIDNIGHT, incident, looks
 
@@ -196,3 +205,15 @@ def test_nothing_to_prune(tmp_path: Path) -> None:
 def test_a_shelf_of_nobody(clone: Path) -> None:
     with pytest.raises(ReportError, match="the ~ of nobody"):
         shelf_of(Reports(folder="~nobody-at-all/x"), clone)
+
+
+def test_a_report_is_no_failure(history: History) -> None:
+    alert = report_alert(gather(history, Monitoring(), last_over("daily", NOW, UTC), Asked(), now=NOW, zone=UTC), "x")
+    rules = AlertRules(channels=(Channel("ops", "webhook", "http://127.0.0.1:1/"),))
+
+    def told(*alerts: Alert) -> str:
+        return str(_job(parcels(alerts, rules)[0])["type"])
+
+    assert told(alert) == "info"
+    assert told(alert, replace(alert, change="closed")) == "success"
+    assert told(alert, replace(alert, change="opened")) == "failure"
