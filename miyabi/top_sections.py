@@ -48,7 +48,7 @@ def hosts(overview: Overview, zone: tzinfo | None) -> Section:
     """Each host, those first that need somebody."""
     rows = tuple(_host(card, overview.at, zone) for card in cards_of(overview))
     head = ("HOST", "STANDS", "SINCE", "LEVEL", "DISK", "MEM", "WHAT")
-    return Section("host", head, rows, (24, 14, 9, 6, 5, 5), 0, least=3, right=frozenset({4, 5}))
+    return Section("host", head, rows, (24, 14, 11, 6, 5, 5), 0, least=3, right=frozenset({4, 5}))
 
 
 def _host(card: Card, now: float, zone: tzinfo | None) -> Row:
@@ -58,7 +58,7 @@ def _host(card: Card, now: float, zone: tzinfo | None) -> Row:
     return (
         Text(cut(host.host, 60), style="bold"),
         Text(f"{card.standing}{', held' if card.held else ''}", style=style),
-        Text(age(now - host.since) if host.since > 0 else "", style="dim"),
+        Text(age(now - host.since) if host.since > 0 and card.standing != "stale" else "", style="dim"),
         Text(cut(host.level, 10)),
         _whole_percent(host.disk_used if is_told else None),
         _whole_percent(host.memory_available if is_told else None),
