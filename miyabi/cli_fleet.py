@@ -146,7 +146,7 @@ def opened_history(fleet: FleetOfClone, now: float) -> Iterator[History]:
     """The history, for a command that cannot do without. Raises ``HistoryError``."""
     from miyabi.history import open_history  # noqa: PLC0415 - SQLAlchemy is dear
 
-    with open_history(fleet.folder, history_address(fleet.file, os.environ), now=now) as history:
+    with open_history(fleet.folder, history_address(fleet.file, os.environ), now=now, keep=fleet.file.keep) as history:
         yield history
 
 
@@ -156,7 +156,7 @@ def history_if_any(fleet: FleetOfClone, now: float) -> Iterator[History | None]:
     from miyabi.history import open_history  # noqa: PLC0415
 
     try:
-        history = open_history(fleet.folder, history_address(fleet.file, os.environ), now=now)
+        history = open_history(fleet.folder, history_address(fleet.file, os.environ), now=now, keep=fleet.file.keep)
     except HistoryError as error:
         say(f"note: what happened before is not known: {error}")
         yield None
