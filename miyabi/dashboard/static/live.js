@@ -46,10 +46,8 @@ async function ask() {
 if (globalThis.htmx) {
   htmx.createEventSource = create;
   const morphing = globalThis.Idiomorph.defaults.callbacks;
-  // What the reader has opened stays open, what he has filtered away stays away.
-  morphing.beforeAttributeUpdated = (name, node) =>
-    !(name === "open" && node instanceof HTMLDetailsElement) &&
-    !(name === "hidden" && node instanceof HTMLElement && "filtered" in node.dataset);
+  // What the reader has opened stays open.
+  morphing.beforeAttributeUpdated = (name, node) => !(name === "open" && node instanceof HTMLDetailsElement);
   // A chart is drawn into its place: new numbers are all that it takes from the server.
   morphing.beforeNodeMorphed = (old, fresh) => {
     if (!(old instanceof HTMLElement) || !old.classList.contains("plot") || !(fresh instanceof HTMLElement)) return true;
