@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, date
 from pathlib import Path
+from random import Random
 from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from miyabi.monitoring import DAY, Monitoring, Reports, Slo
-from miyabi.records import Observation, Recovered
+from miyabi.records import DriftSeen, Observation, Record, Recovered
 from miyabi.reports.closed_work import work_of
 from miyabi.reports.commits import commits_of
 from miyabi.reports.gathering import gather
 from miyabi.reports.past import Asked
 from miyabi.reports.report import Missing, Report
 from miyabi.reports.span import before, span_of, stretches
-from tests.history.ground import NOW, Ground
+from tests.history.ground import NOW, Ground, make
 from tests.reports.github_server import issue, pull
 from tests.reports.making import KAEDE, MIDNIGHT, foretold, incident, looks, repair, report_of
 from tests.seeing.seeded import seed
@@ -219,3 +220,38 @@ def test_stretches_of_a_day_with_23_hours() -> None:
     zone = ZoneInfo("Europe/Berlin")
     names = [name for name, _, _ in stretches(span_of("daily", date(2026, 3, 29), zone), zone)]
     assert names[:4] == ["00:00", "01:00", "03:00", "04:00"]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_failures_by_cause_reckoned_look_by_look(ground: Ground, number: int) -> None:
+    chance = Random(number)  # noqa: S311 - the same looks each time
+    records: list[Record] = []
+    for look in range(150):
+        host, run, at = chance.choice("ab"), f"run-{look}", MIDNIGHT + look * 60
+        health = chance.choice(["healthy", "drift", "drift", "drift", "unknown", "asleep"])
+        records.append(make(Observation, at, run=run, host=host, health=health))
+        if health in {"drift", "unknown"}:
+            records += [
+                make(DriftSeen, at, run=run, host=host, target=target, cause=chance.choice("pq"))
+                for target in chance.sample("xyz", chance.randrange(3))
+            ]
+    since, until = MIDNIGHT + 1800, MIDNIGHT + 7200
+    with ground.open(MIDNIGHT + DAY) as history:
+        history.write(records)
+        found = history.shares_by_cause(since, until)
+    looks_of: dict[str, list[str]] = {"a": [], "b": []}
+    for each in records:
+        if isinstance(each, Observation) and since <= each.at < until and each.health in {"healthy", "drift"}:
+            looks_of[each.host].append(each.run)
+    last: dict[tuple[str, str, str], int | None] = {}
+    reckoned: dict[str, int] = {}
+    for each in records:
+        if isinstance(each, DriftSeen) and since <= each.at < until:
+            case = (each.host, each.target, each.cause)
+            place = looks_of[each.host].index(each.run) if each.run in looks_of[each.host] else None
+            earlier = last.get(case)
+            # Of a look that could not judge nobody can tell whether it is the next one.
+            if earlier is None or (place is not None and place > earlier + 1):
+                reckoned[each.cause] = reckoned.get(each.cause, 0) + 1
+            last[case] = place
+    assert found == reckoned
