@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from starlette.types import ASGIApp
 from typing_extensions import override
 from uvicorn import Config, Server
 
@@ -53,29 +54,38 @@ def serve(settings: Settings) -> None:
             url += told
         watcher = Watcher(partial(_opened, settings), monitoring_of(settings.monitoring), settings.days, settings.hosts)
         watcher.start()
-        first = watcher.first(_LONG)
-        if first is None:
-            _say("reading the history: this takes a moment where it is long")
-        while first is None:
-            first = watcher.first(60.0)
-        hub = Hub(first)
-        app = application(hub, Access(token, f"miyabi_dashboard_{port}"), _say)
-        config = Config(
-            app,
-            log_config=None,
-            access_log=False,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            http="h11",
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=_LAST,
-        )
-        server = _Server(config, url, watcher, hub)
-        asyncio.run(server.serve(sockets=[listening]))
-        watcher.stop()
+        try:
+            hub = Hub(_first_of(watcher))
+            app = application(hub, Access(token, f"miyabi_dashboard_{port}"), _say)
+            asyncio.run(_Server(_config(app), url, watcher, hub).serve(sockets=[listening]))
+        finally:
+            watcher.stop()
+
+
+def _first_of(watcher: Watcher) -> Shown:
+    """What is shown first, however long it takes to read."""
+    first = watcher.first(_LONG)
+    if first is None:
+        _say("reading the history: this takes a moment where it is long")
+    while first is None:
+        first = watcher.first(60.0)
+    return first
+
+
+def _config(app: ASGIApp) -> Config:
+    return Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        http="h11",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_LAST,
+    )
 
 
 def _opened(settings: Settings) -> History:
