@@ -12,7 +12,7 @@ from miyabi.figures import Series
 from miyabi.forecast.course import CERTAIN, Course, drawn, find_stairs, first_reached, moments_ahead
 from miyabi.forecast.samples import DAY, HOUR, Array, Known, Samples
 from miyabi.forecast.season import ALONE, EXPLAINS, find_season
-from miyabi.forecast.shifts import find_shifts, noise_of, without_shifts
+from miyabi.forecast.shifts import find_shifts, grain_of, noise_of, without_shifts
 from miyabi.forecast.teeth import Teeth, find_teeth, next_peaks
 from miyabi.forecast.trend import Line, present_line
 
@@ -27,7 +27,7 @@ _LOST = 6 * HOUR
 # Nothing is foretold for longer than so many times as long as the trend was seen,
 _FAR = 2.0
 # and as long as nobody knows what comes again each day:
-_NEAR, _DAYS = 1.2, 2 * DAY
+_NEAR, _DAYS = 1.0, 2 * DAY
 # What of the worst values in each stretch is taken for the measure.
 _WORST = 0.75
 # What is foretold now was foretold an hour ago, at most so much later.
@@ -173,21 +173,23 @@ def _read(known: Known, now: float) -> _Parts | None:
     shifts = find_shifts(known, noise)
     teeth = find_teeth(known, shifts)
     # What could be either is a season only when that explains nearly all.
-    season = find_season(known.at, known.mean, noise, EXPLAINS if teeth is None else ALONE)
+    stairs = None if teeth is not None else find_stairs(shifts, now)
+    season = find_season(known.at, known.mean, noise, EXPLAINS if teeth is None and stairs is None else ALONE)
     if season is not None:
         teeth = None
         known = known.without(season(known.at))
         shifts = find_shifts(known, noise)
+        stairs = find_stairs(shifts, now)
     mean, high = without_shifts(known, shifts)
-    if season is None and teeth is None and shifts.size.size:
+    if season is None and teeth is None and stairs is None and shifts.size.size:
         season = find_season(known.at, mean, noise)
         if season is not None:
             there = season(known.at)
             mean, high = mean - there, high - there
-    line = present_line(known.at, mean, high, known.quantum, _WORST)
+    grain = grain_of(replace(known, mean=mean))
+    line = present_line(known.at, mean, high, grain, _WORST)
     if line is None:
         return None
-    stairs = find_stairs(shifts, now) if teeth is None else None
     course = Course(line, season, now, stairs, bool(now - known.at[0] >= _DAYS))
     is_plain = teeth is None and season is None and stairs is None
     if teeth is not None and teeth.is_broken(now, value, noise):
@@ -206,7 +208,7 @@ def _grown(told: Forecast, course: Course, limit: float, horizon: float, ahead: 
     line, now = course.line, course.now
     season = course.season
     if not course.is_certain() and season is None:
-        return replace(told, method=course.method, support=line.support)
+        return replace(told, why="it does not grow")
     reach = min(ahead, _LAST)
     if course.is_certain():
         seen = line.support if course.stairs is None else max(line.support, 2 * course.stairs.every)
@@ -216,15 +218,14 @@ def _grown(told: Forecast, course: Course, limit: float, horizon: float, ahead: 
     moments = moments_ahead(now, reach)
     middle, _, high = course.at(moments)
     crosses = first_reached(moments, middle, limit)
-    found = replace(told, method=course.method, support=line.support)
     if crosses is None:
-        return replace(found, why="it grows too slowly to say when" if course.is_certain() else "it does not grow")
+        return replace(told, why="it grows too slowly to say when" if course.is_certain() else "it does not grow")
     earliest = first_reached(moments, high, limit) or now
     later = moments_ahead(now, 3 * reach)
     latest = first_reached(later, course.at(later)[1], limit) or float(later[-1])
     path = drawn(course, now, min(now + horizon, max(crosses, now + HOUR)))
     return replace(
-        found,
+        told,
         outcome="crosses",
         crosses_at=crosses,
         earliest=max(now, min(earliest, crosses - _COARSE)),

@@ -11,6 +11,8 @@ from miyabi.forecast.samples import Array, Known, Places, middle_of
 # A step is at least so many percent, and so many times the noise.
 _LEAST = 1.5
 _NOISES = 5.0
+# What most changes from one hour to the next are below.
+_APART, _USUAL = 4, 0.97
 # So much of it happens between two stretches.
 _AT_ONCE = 0.45
 # Stretches before and after, of which the middle one counts: three are also seen of what was two hours ago.
@@ -40,6 +42,15 @@ def noise_of(known: Known) -> float:
     if change.size < 2:
         return 0.0
     return middle_of(np.abs(change - middle_of(change))) * 1.4826 / 2**0.5
+
+
+def grain_of(known: Known) -> float:
+    """The size of the small steps in which a measure goes: what it is rounded to, or what is written each time."""
+    change = known.mean[_APART:] - known.mean[:-_APART]
+    if change.size < 2 * _APART:
+        return known.quantum
+    off = np.sort(np.abs(change - middle_of(change)))
+    return max(known.quantum, min(_LEAST, float(off[int(_USUAL * (off.size - 1))])))
 
 
 def find_shifts(known: Known, noise: float) -> Shifts:
