@@ -101,13 +101,17 @@ class Dashboard:
 
 
 class Listener:
-    """Somebody who listens to a dashboard's events, on a socket of his own."""
+    """Somebody who listens to a dashboard's events, on a socket of his own.
+
+    + names: of the events that came, as far as they were looked at
+    """
 
     def __init__(self, dashboard: Dashboard, query: str = "", headers: str = "") -> None:
         self._socket = socket.create_connection(dashboard.address, timeout=20)
         host, port = dashboard.address
         self._socket.sendall(f"GET /events{query} HTTP/1.0\r\nHost: {host}:{port}\r\n{headers}\r\n".encode())
         self._text = b""
+        self.names: list[str] = []
         self._wait_for(b"\r\n\r\n")
         head, _, self._text = self._text.partition(b"\r\n\r\n")
         self.status = int(head.split()[1])
@@ -119,9 +123,11 @@ class Listener:
             *events, rest = self._text.replace(b"\r\n", b"\n").split(b"\n\n")
             for number, each in enumerate(events):
                 told = each.decode()
+                self.names += re.findall(r"^event: (\S+)$", told, re.MULTILINE)
                 if f"event: {name}\n" in told and holding in told:
                     self._text = b"\n\n".join([*events[number + 1 :], rest])
                     return told
+            self._text = rest
             assert time.monotonic() < give_up, f"no event {name} with {holding!r} within {timeout} s"
             self._receive(max(0.01, give_up - time.monotonic()))
 
