@@ -28,6 +28,8 @@ _LOST = 6 * HOUR
 _FAR = 2.0
 # and as long as nobody knows what comes again each day:
 _NEAR, _DAYS = 1.0, 2 * DAY
+# and nothing of what may only be the rise of a day:
+_DAYLIGHT = 9 * HOUR
 # What of the worst values in each stretch is taken for the measure.
 _WORST = 0.75
 # What is foretold now was foretold an hour ago, at most so much later.
@@ -139,7 +141,8 @@ def foretell(known: Known, limit: float, now: float, horizon: float, *, ahead: f
         return replace(told, why="too few looks of late")
     course = parts.course
     told = replace(told, outcome="no-trend", method=course.method, support=course.line.support)
-    if parts.teeth is not None:
+    # One that was emptied when it was full will be full again.
+    if parts.teeth is not None and not (parts.teeth.every is None and parts.teeth.peaks.max() >= limit):
         return _cut(told, course, parts.teeth, limit, horizon)
     if parts.was_here:
         return replace(told, why="it was as high before, and came down again")
@@ -209,7 +212,9 @@ def _grown(told: Forecast, course: Course, limit: float, horizon: float, ahead: 
     season = course.season
     if not course.is_certain() and season is None:
         return replace(told, why="it does not grow")
-    reach = min(ahead, _LAST)
+    if not course.is_long and line.support < _DAYLIGHT:
+        return replace(told, why="it may be what comes each day, and is known for less than two")
+    reach = ahead
     if course.is_certain():
         seen = line.support if course.stairs is None else max(line.support, 2 * course.stairs.every)
         reach = min(reach, (_FAR if course.is_long else _NEAR) * seen)

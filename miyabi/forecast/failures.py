@@ -21,6 +21,8 @@ RECENT = DAY
 _RECENT, _FEWEST = 3, 4
 # How unlikely it has to be: for all the servers of a fleet, look after look.
 _CHANCE, _SHRINKING = 0.001, 0.005
+# Seconds: nothing fails more often.
+_SHORTEST = 60.0
 # What of the times to the next restart is between the ends of the interval.
 _LOW, _HIGH = 0.1, 0.9
 
@@ -68,7 +70,7 @@ def restarts_foretell(restarts: Sequence[float], since: float, now: float) -> Re
     if chance >= _CHANCE and not (shrinking < _SHRINKING and recent.size > 2 * usual):
         return quiet
     gaps = np.diff(at[-4:])
-    pace = float(np.median(gaps)) if gaps.size else RECENT
+    pace = max(_SHORTEST, float(np.median(gaps)))
     # What should have come already is not expected sooner the longer it stays away.
     due = max(float(at[-1]) + pace, now)
     if now - float(at[-1]) > 4 * max(pace, RECENT / max(1, recent.size)):

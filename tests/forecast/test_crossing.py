@@ -70,7 +70,9 @@ def test_what_falls_is_turned_round() -> None:
 def test_a_series_of_the_history_is_read_with_its_worst_values() -> None:
     at = np.arange(0.0, 3 * DAY, 900.0) + START
     mean = 60 - (at - START) / HOUR * 0.5
-    of_memory = Series("mugen", "memory_available", 900.0, at, mean - 1, mean, mean + 1, [3] * at.size)
+    of_memory = Series(
+        "mugen", "memory_available", 900.0, list(at), list(mean - 1), list(mean), list(mean + 1), [3] * at.size
+    )
     found = predict_series(of_memory, 10.0, DAY, float(at[-1]) + 900)
     assert found.outcome == "crosses"
     assert found.value == pytest.approx(23.1, abs=0.2)
