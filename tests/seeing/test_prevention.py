@@ -222,6 +222,9 @@ def test_what_the_gate_holds_is_not_done_and_fails_nothing(ground: Machine) -> N
     assert (done.failed, done.commands) == (False, [])
     assert "by hand" in said(done)
     assert (ground.home / "cache" / "big").exists()
+    # Nothing is wrong: no run counts it among what is held.
+    journal = memory(ground) / "journal.jsonl"
+    assert not journal.exists() or "decisions" not in journal.read_text()
     # Nobody has prevented anything: when the pause is over, it is done.
     assert prevented_at(memory(ground), HOST, "disk", time.time()) is None
 
