@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from miyabi.spec import DiskLimit, Limits, MemoryLimit, ProcessLimit
 from miyabi.spec_values import (
@@ -22,7 +22,16 @@ from miyabi.spec_values import (
     Text,
     WebAddress,
     Whole,
+    refused,
 )
+
+_LONGEST_AHEAD = 30 * 86400.0
+
+
+def _ahead(value: float) -> float:
+    if not 0 < value <= _LONGEST_AHEAD:
+        raise refused("a duration of more than 0s, and at most 30d")
+    return value
 
 
 class SshdModel(Model):
@@ -112,7 +121,7 @@ class DiskModel(Model):
     """Used space from which it is critical."""
     relief: list[ReliefModel] = []
     """What may be done then, in this order, until it is no longer critical."""
-    prevent: Annotated[Duration, Field(gt=0, le=30 * 86400)] | None = None
+    prevent: Annotated[Duration, AfterValidator(_ahead)] | None = None
     """For how long before it is foretold to be critical the same is done already. Without it never."""
 
 
@@ -125,7 +134,7 @@ class MemoryModel(Model):
     """Available memory below which it is critical."""
     relief: list[ReliefModel] = []
     """What may be done then, in this order, until it is no longer critical."""
-    prevent: Annotated[Duration, Field(gt=0, le=30 * 86400)] | None = None
+    prevent: Annotated[Duration, AfterValidator(_ahead)] | None = None
     """For how long before it is foretold to be critical the same is done already. Without it never."""
 
 
