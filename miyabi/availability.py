@@ -7,7 +7,8 @@ the one that arrived last counts. So no second counts twice, whatever clocks and
 - ``healthy`` is up, and ``unreachable`` is down.
 - ``drift`` is down from the look on until the run has proved that all is well again, and up from then on; when it has
   not, the whole look is down.
-- ``unknown`` and ``asleep`` count for neither, and neither does the time at which nobody has looked.
+- ``unknown`` and ``asleep`` count for neither, and neither does the time at which nobody has looked, nor that at which a
+  host had yet to get what it never had.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from miyabi.monitoring import Slo
 
 # Seconds for which a look holds at most.
 LONGEST_LOOK = 900.0
+
+# The share of a promise's time that must be counted before anything is said of its budget: of a minute in which
+# something was down nobody can say what it comes to in a month.
+_ENOUGH = 1 / 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +74,6 @@ def budget_of(seen: Availability, slo: Slo) -> Budget:
 
     + seen: over the promise's own time, ``slo.over``; of several hosts it is their sum
     """
-    allowed = (seen.up + seen.down) * (100 - slo.availability) / 100
-    return Budget(slo.availability, slo.over, allowed, seen.down)
+    counted = seen.up + seen.down
+    allowed = counted * (100 - slo.availability) / 100
+    return Budget(slo.availability, slo.over, allowed, seen.down, is_enough=counted >= slo.over * _ENOUGH)

@@ -56,20 +56,22 @@ class Availability:
 class Budget:
     """An SLO's error budget.
 
-    + objective: the promise, in percent
+    + objective: the promise, in percent of any ``over`` seconds
     + allowed: seconds that may be down in what was counted
     + spent: seconds that were
+    + is_enough: whether enough was counted to say what is left
     """
 
     objective: float
     over: float
     allowed: float
     spent: float
+    is_enough: bool = True
 
     @property
     def left(self) -> float | None:
-        """The percentage that is left, below 0 when it is overdrawn; None when nothing was counted yet."""
-        return None if self.allowed <= 0 else 100 * (1 - self.spent / self.allowed)
+        """The percentage that is left, below 0 when it is overdrawn; None when too little was counted yet."""
+        return 100 * (1 - self.spent / self.allowed) if self.is_enough and self.allowed > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from miyabi.availability import LONGEST_LOOK, Proof, proved_at
 from miyabi.figures import MEASURES, AgentTime, Availability, Measure, Series
+from miyabi.history_queries import MISSING
 from miyabi.history_tables import TABLES
 from miyabi.records import DriftSeen, Observation, Recovered
 
@@ -129,6 +130,7 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
         hosts = set()
         seen = TABLES[Observation].c
         proofs, wrong = _proofs(connection, since, until), _wrong(connection, since, until)
+        new = _new(connection, since, until)
         for (host, _, health, run), begin, end in _held(connection, since, until, seen.health, seen.run):
             hosts.add(host)
             if health == "healthy":
@@ -138,7 +140,8 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
             elif health == "drift":
                 proved = proved_at(wrong.get((run, host), ()), proofs.get((run, host), ()))
                 well_at = end if proved is None else min(max(proved, begin), end)
-                down[host] += well_at - begin
+                if (run, host) not in new:
+                    down[host] += well_at - begin
                 up[host] += end - well_at
         span = until - since
         return {host: Availability(up[host], down[host], max(span - up[host] - down[host], 0.0)) for host in hosts}
@@ -198,6 +201,18 @@ def _wrong(connection: Connection, since: float, until: float) -> dict[tuple[str
     for run, host, target in streamed(connection, query):
         found.setdefault((run, host), []).append(target)
     return found
+
+
+def _new(connection: Connection, since: float, until: float) -> set[tuple[str, str]]:
+    """The looks at which nothing was wrong but that a host had never got it, by run and host: that was never up."""
+    drifts = TABLES[DriftSeen].c
+    query = (
+        select(drifts.run, drifts.host)
+        .where(drifts.at > since - LONGEST_LOOK - _LONGEST_RUN, drifts.at < until)
+        .group_by(drifts.run, drifts.host)
+        .having(func.min(drifts.cause) == MISSING, func.max(drifts.cause) == MISSING)
+    )
+    return {(run, host) for run, host in connection.execute(query)}
 
 
 def _about(at: ColumnElement[float], since: float, until: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -15,7 +15,7 @@ def availability(report: Report) -> Section:
     budget = report.budget
     promised = f"{budget.objective:g} % are promised of any {budget.over / 86400:g} days"
     if budget.left is None:
-        said = f"{promised}; nothing was counted yet."
+        said = f"{promised}; too little was counted yet to say what is left of that."
     elif budget.left < 0:
         over = lasting(budget.spent - budget.allowed)
         said = f"{promised}. The error budget of the fleet is overdrawn by {over}: down for {lasting(budget.spent)}."

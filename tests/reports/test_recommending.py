@@ -45,7 +45,7 @@ CASES: dict[str, tuple[list[Record], str, str]] = {
     ),
     "a pane that needs L2": (_repairs("L1", "L2", "L2"), NAME, "recovery: {learn: true} in the spec of mugen"),
     "an overdrawn budget": (
-        looks("pixel", MIDNIGHT, MIDNIGHT + HOUR, health="unreachable"),
+        looks("pixel", MIDNIGHT, MIDNIGHT + 25 * HOUR, health="unreachable"),
         "pixel",
         "availability: intermittent in its spec",
     ),

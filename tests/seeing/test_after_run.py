@@ -343,7 +343,7 @@ def test_the_deadline_is_that_of_all_together(clone: Clone) -> None:
     done = clone.run("--deadline", "5s")
     assert done.code == 0
     # On a busy machine all of it may have passed before.
-    assert re.search(r"metrics: (it took longer than [1-4] s|no time was left)", clone.lines[0])
+    assert re.search(r"metrics: (it took longer than [0-5] s|no time was left)", clone.lines[0])
 
 
 def test_who_asks_for_nothing_more_pays_for_nothing_more(clone: Clone) -> None:

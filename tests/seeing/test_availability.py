@@ -90,8 +90,10 @@ def test_what_is_left_of_a_budget() -> None:
     assert overdrawn < 0
 
 
-def test_nothing_counted_is_no_budget() -> None:
+def test_too_little_counted_is_no_budget() -> None:
     assert budget_of(Availability(uncounted=30 * DAY), Slo()).left is None
+    assert budget_of(Availability(up=0.98 * DAY, down=60), Slo()).left is None
+    assert budget_of(Availability(up=DAY, down=60), Slo()).left is not None
 
 
 def test_a_promise_of_everything_has_no_budget() -> None:

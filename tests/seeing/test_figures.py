@@ -57,7 +57,9 @@ def looks(draw: st.DrawFn) -> list[dict[str, Any]]:
             "at": st.integers(-1500, SPAN + 500),
             "health": st.sampled_from(["healthy", "drift", "drift", "unknown", "asleep", "unreachable"]),
             "agents": conditions,
-            "wrong": st.lists(st.sampled_from([KAEDE, MOMIJI, SERVER]), max_size=2),
+            "wrong": st.lists(
+                st.tuples(st.sampled_from([KAEDE, MOMIJI, SERVER]), st.sampled_from(["oom", "missing"])), max_size=2
+            ),
             "tries": st.lists(tries, max_size=3),
         }
     )
@@ -70,7 +72,7 @@ def written(start: float, told: Sequence[dict[str, Any]]) -> list[Record]:
     for place, each in enumerate(told):
         run, host, at = f"run-{start}-{place}", each["host"], start + each["at"]
         found.append(make(Observation, at, run=run, host=host, health=each["health"], agents=each["agents"]))
-        found += [make(DriftSeen, at, run=run, host=host, target=target) for target in each["wrong"]]
+        found += [make(DriftSeen, at, run=run, host=host, target=name, cause=cause) for name, cause in each["wrong"]]
         for target, is_restored, after in each["tries"]:
             outcome = "restored" if is_restored else "failed"
             found.append(make(Recovered, at + after, run=run, host=host, target=target, outcome=outcome))
@@ -92,8 +94,11 @@ def stands(look: dict[str, Any] | None, second: int) -> str:
     if look["health"] != "drift":
         return "up" if look["health"] == "healthy" else "down"
     proofs = [Proof(target, restored, look["at"] + after) for target, restored, after in look["tries"]]
-    proved = proved_at(look["wrong"], proofs)
-    return "up" if proved is not None and proved <= second else "down"
+    proved = proved_at([target for target, _ in look["wrong"]], proofs)
+    if proved is not None and proved <= second:
+        return "up"
+    # What it never had was not lost.
+    return "uncounted" if {cause for _, cause in look["wrong"]} == {"missing"} else "down"
 
 
 def approximately(seen: Availability) -> Any:
