@@ -7,7 +7,7 @@ the one that arrived last counts. So no second counts twice, whatever clocks and
 - ``healthy`` is up, and ``unreachable`` is down.
 - ``drift`` is down from the look on until the run has proved that all is well again, and up from then on; when it has
   not, the whole look is down.
-- ``unknown`` and ``asleep`` count for neither, and neither does the time at which nobody has looked, nor that at which a
+- ``unknown`` and ``asleep`` count for neither; neither does the time at which nobody has looked, nor that at which a
   host had yet to get what it never had.
 """
 
