@@ -10,9 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, get_args
 
+from miyabi import __version__
 from miyabi.agent_state import AgentCondition
 from miyabi.cause_names import CAUSES
 from miyabi.figures import HostCard, LevelFigures, Overview
@@ -93,16 +93,9 @@ class _Collector:
 
 
 def _of_program(now: float, *, is_readable: bool) -> Iterator[_Family]:
-    yield _Family("miyabi_build_info", "The version of Miyabi Recovery; always 1.", [({"version": _version()}, 1)])
+    yield _Family("miyabi_build_info", "The version of Miyabi Recovery; always 1.", [({"version": __version__}, 1)])
     yield _Family("miyabi_history_readable", "Whether the history could be read.", [({}, is_readable)])
     yield _Family("miyabi_written_timestamp_seconds", "When these metrics were written.", [({}, now)])
-
-
-def _version() -> str:
-    try:
-        return version("miyabi-recovery")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _families(overview: Overview) -> Iterator[_Family]:

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
+from miyabi import __version__
 from tests.fleet.control import REPOSITORY
 from tests.fleet.machine import Finished, Machine
 from tests.fleet.programs import required
@@ -17,7 +18,11 @@ _PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 _EXTRAS = _PROJECT["optional-dependencies"]
 _LOCKS = {
     "requirements.lock": _PROJECT["dependencies"],
-    "requirements-dev.lock": [*_PROJECT["dependencies"], *_EXTRAS["test"], *_EXTRAS["check"]],
+    "requirements-dev.lock": [
+        *_PROJECT["dependencies"],
+        *(each for extra in ("test", "check", "forecast", "traces") for each in _EXTRAS[extra]),
+    ],
+    "requirements-forecast.lock": [*_PROJECT["dependencies"], *_EXTRAS["forecast"]],
     "requirements-sandbox.lock": [*_PROJECT["dependencies"], *_EXTRAS["sandbox"]],
 }
 
@@ -148,3 +153,7 @@ def test_make_help_names_every_target(machine: Machine) -> None:
 def test_make_recover_runs_the_documented_command(machine: Machine) -> None:
     done = machine.run(required("make"), "-n", "recover", cwd=REPOSITORY)
     assert done.stdout.splitlines()[-1].endswith(" pyinfra inventory deploys/recover.py -y")
+
+
+def test_the_program_knows_its_version() -> None:
+    assert __version__ == _PROJECT["version"]
