@@ -48,7 +48,7 @@ def _reader(fleet: FleetOfClone) -> OverviewReader:
     from miyabi.overview_reader import OverviewReader  # noqa: PLC0415
 
     reader = OverviewReader(
-        lambda: open_history(fleet.folder, history_address(fleet.file, os.environ), now=clock()),
+        lambda: open_history(fleet.folder, history_address(fleet.file, os.environ), now=clock(), keep=fleet.file.keep),
         monitoring_of(fleet.file.monitoring),
         hosts=tuple(fleet.hosts),
     )
