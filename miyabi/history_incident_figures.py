@@ -23,7 +23,7 @@ _RUN = 3600.0
 
 
 def incident_stories(
-    history: History, since: float, until: float, limit: int | None = None
+    history: History, since: float, until: float, limit: int | None = None, *, is_open: bool = False
 ) -> tuple[IncidentStory, ...]:
     """The incidents that were open at some time, as they stood at its end; what was opened last comes first.
 
@@ -32,10 +32,11 @@ def incident_stories(
 
     + since, until: seconds since the epoch; ``until`` itself is not meant
     + limit: how many; None is all
+    + is_open: only those that were still open at its end
     """
 
     def asked(connection: Connection) -> tuple[IncidentStory, ...]:
-        last = _last(connection, since, until, limit)
+        last = _last(connection, since, until, limit, is_open=is_open)
         if not last:
             return ()
         opened_by = _opened_by(connection, [each.incident for each in last])
@@ -48,13 +49,16 @@ def incident_stories(
     return history.ask(asked)
 
 
-def _last(connection: Connection, since: float, until: float, limit: int | None) -> list[IncidentChanged]:
+def _last(
+    connection: Connection, since: float, until: float, limit: int | None, *, is_open: bool
+) -> list[IncidentChanged]:
     """How each incident stood at the end of a time, if it was open in it."""
     table = TABLES[IncidentChanged]
     newest = select(func.max(table.c.id)).where(table.c.at < until).group_by(table.c.incident)
+    left = table.c.change != "closed"
     query = (
         select(table)
-        .where(table.c.id.in_(newest), or_(table.c.change != "closed", table.c.at >= since))
+        .where(table.c.id.in_(newest), left if is_open else or_(left, table.c.at >= since))
         .order_by(table.c.opened_at.desc(), table.c.id.desc())
         .limit(limit)
     )

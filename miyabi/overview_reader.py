@@ -24,8 +24,8 @@ from miyabi.overview_scan import Scanned, scan
 from miyabi.records import Decided, IncidentChanged, Observation, Predicted, Record, Recovered, RunEnded, RunStarted
 from miyabi.stretches import Stretches, step_for
 
-# How many are looked at for what is open, and how many of each are shown.
-_INCIDENTS, _STORIES, _DEEDS = 500, 100, 60
+# How many of each are shown: what is open, what happened, and what was done.
+_OPEN, _STORIES, _DEEDS = 500, 100, 60
 # New looks from which reading everything anew is quicker.
 _MANY = 2000
 # Seconds: how old figures may be that take a scan; how old a prediction may be that is shown; after how long it is
@@ -171,11 +171,11 @@ class OverviewReader:
             runs = history.runs(1)
             figures = replace(figures, run=run_of(*runs[0]) if runs else None)
         if not {IncidentChanged, Decided, Recovered}.isdisjoint(changed):
-            stories = incident_stories(history, since, until, _INCIDENTS)
             figures = replace(
                 figures,
-                open_incidents=tuple(each for each in stories if each.closed_at is None),
-                timeline=stories[:_STORIES],
+                # Asked for by themselves: however much has happened since, what is open stays on the page.
+                open_incidents=incident_stories(history, since, until, _OPEN, is_open=True),
+                timeline=incident_stories(history, since, until, _STORIES),
                 deeds=deeds(history, since, until, _DEEDS),
             )
         if Predicted in changed:
@@ -212,7 +212,7 @@ class OverviewReader:
         made = overview_of(
             self._shown(now), figures, now=now, sequence=sequence, days=self._days, trouble=self._trouble
         )
-        if last is not None and made != replace(last, at=now):
+        if last is not None and _still(made) != _still(last):
             made = replace(made, sequence=sequence + 1)
         self._last, self._counted, self._made_at, self._is_new = made, scanned, now, False
         return made
@@ -244,6 +244,11 @@ class OverviewReader:
             if host in self._hosts or each.seen is None or now - each.seen.at <= self._days * DAY
         ]
         return lately + [LastLook(host, None) for host in self._hosts if host not in looks]
+
+
+def _still(overview: Overview) -> Overview:
+    """An overview without what only time has changed."""
+    return replace(overview, at=0.0, sequence=0, hosts=tuple(replace(each, uptime=None) for each in overview.hosts))
 
 
 def _taken_in(history: History) -> str:

@@ -199,6 +199,28 @@ def test_becoming_stale_is_a_change(sqlite_ground: Ground) -> None:
         assert later.hosts[0].is_stale
 
 
+def test_that_a_host_stays_up_is_no_change(sqlite_ground: Ground) -> None:
+    append(sqlite_ground.folder, [make(Observation, NOW, uptime=9 * DAY)])
+    with _reading(sqlite_ground) as reader:
+        first = reader.read(NOW + 1)
+        later = reader.read(NOW + 101)
+    assert later.sequence == first.sequence
+    assert later.hosts[0].uptime == pytest.approx(9 * DAY + 101)
+
+
+def test_what_is_open_stays_however_much_has_happened_since(ground: Ground) -> None:
+    newer = [
+        make(IncidentChanged, NOW - HOUR + number, incident=f"I-{number}", change=change, opened_at=NOW - HOUR + number)
+        for number in range(600)
+        for change in ("opened", "closed")
+    ]
+    append(ground.folder, [make(IncidentChanged, NOW - 30 * DAY, incident="I-old", opened_at=NOW - 30 * DAY), *newer])
+    with ground.open() as history:
+        overview = read_overview(history, Monitoring(), NOW)
+    assert [each.incident for each in overview.open_incidents] == ["I-old"]
+    assert "I-old" not in {each.incident for each in overview.timeline}
+
+
 def test_hosts_of_the_inventory_that_no_run_has_looked_at_are_unknown_by_name(ground: Ground) -> None:
     with ground.open() as history:
         assert read_overview(history, Monitoring(), NOW, hosts=("pixel",)).hosts == ()
