@@ -86,7 +86,7 @@ class Access:
         """Whether a request brings the token in the URL by which one enters."""
         if self.token is None or path != ENTRANCE:
             return False
-        told = parse_qs(query, max_num_fields=20).get("token", []) if len(query) < 4096 else []
+        told = parse_qs(query).get("token", []) if len(query) < 4096 else []
         return len(told) == 1 and _same(told[0], self.token)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from html import escape
 from typing import TYPE_CHECKING
 
 from sse_starlette.sse import EventSourceResponse, SendTimeoutError
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miyabi.dashboard.access import ENTRANCE, HEADERS, Access
 from miyabi.dashboard.assets import ASSETS, asset
+from miyabi.masking import masked, shown
 from miyabi.overview import overview_json
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class _Guard:
             # Who takes nothing is let go.
             pass
         except Exception as error:  # noqa: BLE001 - nobody outside is told more, and the next one is answered
-            self._say(f"{escape(scope['path'][:80])!r} could not be answered: {type(error).__name__}: {error}")
+            what = f"{scope['path'][:80]} could not be answered: {type(error).__name__}: {error}"
+            self._say(shown(masked(what))[:400])
             if not is_begun:
                 await PlainTextResponse("this could not be answered\n", 500)(scope, receive, sent)
 

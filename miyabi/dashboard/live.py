@@ -112,6 +112,9 @@ class Hub:
         """
         if self.is_full:
             return
+        if since > self.shown.overview.sequence:
+            # Of a server before this one, whose clock was set back since.
+            since = -1
         news = asyncio.Event()
         self._listeners.add(news)
         try:

@@ -127,6 +127,7 @@ def test_the_page_itself_and_a_link_that_is_followed_are_answered(headers: list[
         ([("Authorization", f"Basic {TOKEN}")], "/metrics", "", 401),
         ([("Authorization", "Bearer ")], "/metrics", "", 401),
         ([("Authorization", "Bearer \xe4")], "/metrics", "", 401),
+        ([], "/", "&".join(f"a{number}=1" for number in range(200)), 401),
         ([("X-Token", TOKEN)], "/", "", 401),
         ([("Referer", f"http://127.0.0.1:8765/?token={TOKEN}")], "/", "", 401),
         ([("Cookie", f"miyabi_dashboard={TOKEN}")], "/events", "", 200),
