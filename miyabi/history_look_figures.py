@@ -261,9 +261,9 @@ class _AgentTimes:
         return tuple(AgentTime(*named, seconds) for named, seconds in sorted(self._seconds.items()))
 
     def _count(self, host: str, told: str, seconds: float) -> None:
-        for target, condition in json.loads(told).items():
+        for target, condition in dict(json.loads(told)).items():
             conditions = self._seconds.setdefault((host, target), {})
-            conditions[condition] = conditions.get(condition, 0.0) + seconds
+            conditions[str(condition)] = conditions.get(str(condition), 0.0) + seconds
 
 
 def streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:

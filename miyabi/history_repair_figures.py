@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Select, select
 
@@ -145,7 +145,8 @@ def repairs(connection: Connection, since: float, until: float) -> Iterator[Done
         .order_by(came.id)
     )
     for at, host, target, level, outcome, reason, cause, seconds, run in streamed(connection, query):
-        deed = Deed(at, host, target, level, outcome, reason, cause, seconds if seconds >= 0 else None)
+        what: Literal["restored", "failed"] = "restored" if outcome == "restored" else "failed"
+        deed = Deed(at, host, target, level, what, reason, cause, seconds if seconds >= 0 else None)
         yield Done(deed, at, run)
 
 

@@ -42,6 +42,7 @@ from miyabi.records import (
     RunStarted,
 )
 from miyabi.run_outcome import Ran
+from miyabi.severity import SEVERITIES
 
 # Seconds. A look that is younger is never stale, however often runs look.
 LEAST_STALE = 900.0
@@ -263,9 +264,10 @@ def _drift(drift: DriftSeen, look: LastLook) -> CardDrift:
 def _agents(seen: Observation, look: LastLook) -> dict[str, str]:
     """The agents' conditions: what was down and was brought back runs, and what it does is not known yet."""
     back = [each.target for each in look.ran.recoveries if each.outcome == "restored"]
+    told = {target: str(how) for target, how in dict(seen.agents).items()}
     return {
         target: "running" if how in AGENT_IS_DOWN and any(is_within(target, each) for each in back) else how
-        for target, how in seen.agents.items()
+        for target, how in told.items()
     }
 
 
@@ -276,7 +278,9 @@ def _with_figures(card: HostCard, figures: Figures) -> HostCard:
 
 
 def _story(story: IncidentStory) -> IncidentStory:
-    return replace(story, summary=text(story.summary), done=tuple(map(_deed, story.done)))
+    # How bad something is that another version has written down, nobody can tell: that is not harmless.
+    severity = story.severity if story.severity in SEVERITIES else "HIGH"
+    return replace(story, severity=severity, summary=text(story.summary), done=tuple(map(_deed, story.done)))
 
 
 def _deed(deed: Deed) -> Deed:

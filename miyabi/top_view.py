@@ -144,7 +144,7 @@ def _run(run: LastRun | None, now: float) -> str:
     ago = when if when == "just now" else f"{when} ago"
     if not run.outcome or run.seconds is None:
         return f"the run of {ago} has no end yet"
-    return f"last run {ago}: {run.outcome} in {took(run.seconds)}"
+    return f"last run {ago}: {cut(run.outcome, 30)} in {took(run.seconds)}"
 
 
 def _available(overview: Overview) -> str:

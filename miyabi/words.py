@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
+# What Python says of a moment before the year 1 or after 9999, and of what is no number.
+_ON_NO_CALENDAR = (ValueError, OverflowError, OSError)
+
 
 def lasting(seconds: float) -> str:
     """A duration in one or two units: ``41 s``, ``12 min``, ``3 h 5 min``, ``2 d 4 h``."""
@@ -34,9 +37,13 @@ def made(seconds: float) -> str:
 def clock_time(at: float, now: float, zone: tzinfo | None = None) -> str:
     """A moment on the reader's clock: ``04:12`` today, ``Sat 04:12`` within a week, else with the date.
 
+    + at: one that is on no calendar is ``an unknown time``
     + zone: None is the machine's own
     """
-    there = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    try:
+        there = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    except _ON_NO_CALENDAR:
+        return "an unknown time"
     here = datetime.fromtimestamp(now, UTC).astimezone(zone)
     days = abs((there.date() - here.date()).days)
     if days == 0:
@@ -55,10 +62,13 @@ def both_clocks(at: float, zone: tzinfo | None = None) -> str:
 
 
 def iso(at: float | None) -> str | None:
-    """A moment in JSON: ISO 8601 in UTC, to the second; None stays None."""
+    """A moment in JSON: ISO 8601 in UTC, to the second; None stays None, and so is what is on no calendar."""
     if at is None:
         return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except _ON_NO_CALENDAR:
+        return None
 
 
 def counted(number: int, thing: str) -> str:

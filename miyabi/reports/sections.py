@@ -74,5 +74,5 @@ def _trends(report: Report) -> Section:
 
 
 def _runs(report: Report) -> str:
-    ends = ", ".join(f"{number} {outcome}" for outcome, number in report.runs.items())
+    ends = ", ".join(f"{number} {words(outcome, 20)}" for outcome, number in report.runs.items())
     return f"{counted(sum(report.runs.values()), 'run')}: {ends}"

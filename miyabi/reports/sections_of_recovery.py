@@ -83,7 +83,7 @@ def recoveries(report: Report) -> Section:
         return Section("recoveries", "Recoveries", ("Nothing was repaired.",))
     rows = [
         (
-            each.level,
+            words(each.level, 20),
             f"{each.tries}",
             f"{each.restored}",
             f"{each.first_try}",
@@ -129,7 +129,7 @@ def incidents(report: Report, zone: tzinfo | None) -> Section:
         rows.append(
             (
                 _clock(each.opened_at, zone),
-                each.severity,
+                words(each.severity, 20),
                 place(each.host, each.target),
                 words(f"{each.summary}{cause}", 120),
                 words(", ".join(done[:4]) + more) if done else "nothing",
@@ -140,14 +140,20 @@ def incidents(report: Report, zone: tzinfo | None) -> Section:
 
 
 def _clock(at: float, zone: tzinfo | None) -> str:
-    return f"{datetime.fromtimestamp(at, UTC).astimezone(zone):%a %d %H:%M}"
+    try:
+        return f"{datetime.fromtimestamp(at, UTC).astimezone(zone):%a %d %H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return "unknown"
 
 
 def held(report: Report) -> Section | None:
     """What the gate held; None when it held nothing."""
     if not report.held:
         return None
-    rows = [(place(each.host, each.target), each.level, words(each.why), f"{times}") for each, times in report.held]
+    rows = [
+        (place(each.host, each.target), words(each.level, 20), words(each.why), f"{times}")
+        for each, times in report.held
+    ]
     return Section("held", "What the gate held", table=table_of("where|level|why|times", rows, (3,)))
 
 
@@ -159,7 +165,7 @@ def learned(report: Report) -> Section | None:
         (
             words(each.kind),
             words(each.cause),
-            each.level,
+            words(each.level, 20),
             f"{each.tries}",
             Bar(each.restored / each.tries, f"{each.restored} of {each.tries}"),
             "none" if each.median is None else _seconds(each.median),
