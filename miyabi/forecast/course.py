@@ -47,13 +47,16 @@ class Stairs:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a measure goes on."""
+    """How a measure goes on.
+
+    + known: seconds since the first look that counts
+    """
 
     line: Line
     season: Season | None
     now: float
     stairs: Stairs | None = None
-    is_long: bool = True
+    known: float = 0.0
 
     @property
     def method(self) -> str:

@@ -28,8 +28,12 @@ _LOST = 6 * HOUR
 _FAR = 2.0
 # and as long as nobody knows what comes again each day:
 _NEAR, _DAYS = 1.0, 2 * DAY
-# and nothing of what may only be the rise of a day:
+# and nothing of what may only be the rise of a day,
 _DAYLIGHT = 9 * HOUR
+# but for what has risen so straight nearly since the first look.
+_WHOLE = 0.95
+# The clock has no say in teeth that are cut so irregularly.
+_STEADY = 0.35
 # What of the worst values in each stretch is taken for the measure.
 _WORST = 0.75
 # What is foretold now was foretold an hour ago, at most so much later.
@@ -193,7 +197,7 @@ def _read(known: Known, now: float) -> _Parts | None:
     line = present_line(known.at, mean, high, grain, _WORST)
     if line is None:
         return None
-    course = Course(line, season, now, stairs, bool(now - known.at[0] >= _DAYS))
+    course = Course(line, season, now, stairs, float(now - known.at[0]))
     is_plain = teeth is None and season is None and stairs is None
     if teeth is not None and teeth.is_broken(now, value, noise):
         teeth = None
@@ -212,12 +216,12 @@ def _grown(told: Forecast, course: Course, limit: float, horizon: float, ahead: 
     season = course.season
     if not course.is_certain() and season is None:
         return replace(told, why="it does not grow")
-    if not course.is_long and line.support < _DAYLIGHT:
+    if course.known < _DAYS and line.support < min(_DAYLIGHT, _WHOLE * course.known):
         return replace(told, why="it may be what comes each day, and is known for less than two")
     reach = ahead
     if course.is_certain():
         seen = line.support if course.stairs is None else max(line.support, 2 * course.stairs.every)
-        reach = min(reach, (_FAR if course.is_long else _NEAR) * seen)
+        reach = min(reach, (_NEAR if course.known < _DAYS else _FAR) * seen)
     else:
         reach = min(reach, DAY)
     moments = moments_ahead(now, reach)
@@ -255,7 +259,7 @@ def _cut(told: Forecast, course: Course, teeth: Teeth, limit: float, horizon: fl
     number = 0
     while due + number * teeth.every < now + min(_LAST, 2 * (now - float(teeth.cut_at[0])) + teeth.every):
         top = peak + growth * (number + 1)
-        if not number:
+        if not number and teeth.unsteady < _STEADY:
             # Whatever cuts it, the clock or its size: both have a say.
             top = (top + level + slope * (due - now)) / 2
         if top - 0.5 * spread >= limit:
@@ -272,6 +276,6 @@ def _cut(told: Forecast, course: Course, teeth: Teeth, limit: float, horizon: fl
                 path=drawn(course, now, min(now + horizon, reaches)) if not number else (),
             )
         number += 1
-        if growth <= 0:
+        if growth <= 0 or number > teeth.peaks.size / 2:
             break
     return found

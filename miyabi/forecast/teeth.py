@@ -14,6 +14,10 @@ _DEEP = 0.3
 # So much higher than ever, or so much later than it should be, is one that is not cut any more; so much higher where
 # there was only one.
 _HIGHER, _LATER, _ABOVE = 0.6, 1.2, 0.05
+# Cuts that say how often it is cut.
+_LATELY = 9
+# Peaks from which it is told whether they grow.
+_GROWN = 4
 # Of one cut nobody knows whether it comes again, unless it went back to where it all began.
 _BACK = 0.15
 
@@ -63,7 +67,8 @@ def find_teeth(known: Known, shifts: Shifts) -> Teeth | None:
         if floor > begin + _BACK * typical:
             return None
         return Teeth(at, peaks, typical, None, 1.0)
-    between = np.diff(at)
+    # Short teeth are not all seen in what is kept by the hour.
+    between = np.diff(at[-_LATELY:])
     every = float(np.median(between))
     unsteady = float(np.median(np.abs(between - every))) * 1.4826 / every if every > 0 else 1.0
     return Teeth(at, peaks, typical, every, unsteady)
@@ -72,7 +77,7 @@ def find_teeth(known: Known, shifts: Shifts) -> Teeth | None:
 def next_peaks(teeth: Teeth) -> tuple[float, float, float]:
     """By how much the peaks grow from one to the next, the last of them, and how far they are from that line."""
     peaks = teeth.peaks[-12:]
-    if peaks.size < 3:
+    if peaks.size < _GROWN:
         return 0.0, float(np.median(peaks)), float(np.ptp(peaks))
     number = np.arange(peaks.size)
     one, two = np.triu_indices(peaks.size, 1)

@@ -15,7 +15,7 @@ import numpy as np
 from miyabi.forecast.samples import HOUR, Array, Places, middle_of
 
 # Hours.
-_WINDOWS = (2, 3, 4, 6, 9, 13, 18, 24, 36, 48, 72, 120, 168, 336, 720)
+_WINDOWS = (2, 3, 4, 6, 10, 13, 18, 24, 36, 48, 72, 120, 168, 336, 720)
 # Points of a window: more tell no more, and cost their square.
 _POINTS = 28
 _FEWEST = 5
@@ -140,7 +140,7 @@ def _line(at: Array, value: Array, grain: float) -> tuple[Line, bool] | None:
     window = max(1e-6, -float(x[0]))
     slope_error = float(np.hypot(spread * np.sqrt(12 / free) / window, 0.4 * grain / window))
     level_error = float(np.hypot(2 * spread / np.sqrt(free), 0.3 * grain))
-    line = Line(end, level, slope / HOUR, level_error, slope_error / HOUR, window * HOUR, spread)
+    line = Line(end, level, slope / HOUR, level_error, slope_error / HOUR, end - float(at[0]), spread)
     return line, _is_step(y, squares, max(2 * spread, _GRAINS * grain))
 
 

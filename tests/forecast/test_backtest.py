@@ -24,6 +24,7 @@ def test_what_comes_again_is_counted() -> None:
     assert (told.series, told.cases, told.foretold, told.sudden) == (1, 2, 2, 0)
     assert told.false_late == 0
     assert told.said > 20
+    assert told.within >= 0.6 * told.intervals > 10
     assert told.median_hours_off is not None
     assert told.median_hours_off < 3
     assert told.days == pytest.approx(8, abs=0.1)

@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from miyabi.figures import Series
 from miyabi.forecast.crossing import Forecast, predict_series
+from miyabi.forecast.season import find_season
 from tests.forecast.families import DAY, HOUR, START, Array
 
 Shape = Callable[[Array], Array]
@@ -90,8 +91,12 @@ def test_a_series_of_the_history_is_read_with_its_worst_values() -> None:
         lambda hour: 55 + 30 * ((hour + 3) % 20) / 20,
         lambda hour: 70 + 15 * np.sin(2 * np.pi * hour / 24),
         lambda hour: 85 - 40 * np.exp(-hour / 20),
+        # It goes up and down as it likes, and was higher two days ago.
+        lambda hour: 70 + 15 * np.sin(2 * np.pi * hour / 58),
+        # A tooth that is a little higher than those before it, because more was written.
+        lambda hour: np.where(hour < 100, 50 + hour % 20, 50 + 1.35 * (hour - 100)) + 0 * hour,
     ],
-    ids=["flat", "wander", "falls", "step", "step-just-now", "teeth", "daily", "saturated"],
+    ids=["flat", "wander", "falls", "step", "step-just-now", "teeth", "daily", "saturated", "slow-wave", "high-tooth"],
 )
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_what_does_not_reach_it_is_not_said_to(shape: Shape, noise: float) -> None:
@@ -124,6 +129,15 @@ def test_what_reaches_it_is_said_to(shape: Shape, truth: float) -> None:
     found = told(at, value)
     assert hours(found, at) == pytest.approx(truth, abs=6)
     assert found.within(DAY, float(at[-1])) is (hours(found, at) <= 24)
+
+
+def test_one_busy_day_is_no_season() -> None:
+    at, value = series(lambda hour: 40 + 20 * np.exp(-((hour - 30) ** 2) / 30), days=3.0)
+    assert find_season(at, value, 0.1) is None
+    at, value = series(lambda hour: 40 + 20 * np.exp(-((hour % 24 - 6) ** 2) / 30), days=3.0)
+    season = find_season(at, value, 0.1)
+    assert season is not None
+    assert float(np.ptp(season(at))) == pytest.approx(20, abs=4)
 
 
 def test_what_is_there_already_is_said_at_once() -> None:
