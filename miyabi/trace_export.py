@@ -19,7 +19,6 @@ from miyabi.records import Decided, DriftSeen, IncidentChanged, Record, Recovere
 from miyabi.traces import STILL_GOING, Span, ended_within, spans_of
 
 if TYPE_CHECKING:
-    from miyabi.cli_fleet import FleetOfClone
     from miyabi.history import History
 
 # Seconds that all of an export may take, whatever the collector does.
@@ -37,22 +36,6 @@ _KINDS: tuple[type[Record], ...] = (RunStarted, RunEnded, DriftSeen, Decided, Re
 _ERRNO = re.compile(r"\[Errno -?\d+\] ([^\"')]+)")
 _AROUND = re.compile(r"^Transient error |Failed to export spans? batch | encountered while exporting.*")
 _INSTALL = ".venv/bin/pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
-
-
-def export_traces(fleet: FleetOfClone, history: History, since: float, now: float) -> int:
-    """Send what runs that ended since then have repaired to where the environment says; how many traces that were.
-
-    Raises ``MonitoringError`` within ``TIMEOUT`` seconds when that cannot be.
-    """
-    endpoint = endpoint_of(os.environ)
-    if endpoint is None:
-        raise MonitoringError(
-            "nobody says where traces go: set OTEL_EXPORTER_OTLP_ENDPOINT, such as to http://localhost:4318"
-        )
-    spans = spans_since(history, since, now)
-    send(spans, endpoint)
-    keep_mark(fleet.folder, now)
-    return len({each.trace_id for each in spans})
 
 
 def endpoint_of(environment: Mapping[str, str], told: str | None = None) -> str | None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from miyabi import history_figures as figures
 from miyabi.availability import budget_of, fleet_availability
-from miyabi.figures import MEASURES, Availability, Deed, Measure
+from miyabi.figures import MEASURES, Availability, Deed
 from miyabi.history_queries import MISSING
 from miyabi.monitoring import DAY, Monitoring, Slo
+from miyabi.overview import SUBJECTS
 from miyabi.records import Predicted, RunEnded, RunStarted
 from miyabi.reports.instance_hours import hours_reached
 from miyabi.reports.past import Asked, Past, past_of, trends_of
@@ -37,7 +38,6 @@ _PREDICTIONS = 7 * DAY
 # Seconds of which what was learned is told.
 _LEARNED = 30 * DAY
 _STEPS = {"daily": 3600.0, "weekly": 6 * 3600.0, "monthly": DAY}
-_SUBJECTS: Mapping[Measure, str] = {"disk_used": "disk", "memory_available": "memory"}
 
 
 def gather(  # noqa: PLR0913 - what is told of, by whom, and for whom
@@ -149,9 +149,9 @@ def _capacity(history: History, span: Span, until: float, now: float) -> tuple[C
     found = []
     for measure in MEASURES:
         hosts = {host for host, which in series if which == measure}
-        hosts |= {host for host, subject in foretold if subject == _SUBJECTS[measure]}
+        hosts |= {host for host, subject in foretold if subject == SUBJECTS[measure]}
         found += [
-            Capacity(host, measure, series.get((host, measure)), foretold.get((host, _SUBJECTS[measure])))
+            Capacity(host, measure, series.get((host, measure)), foretold.get((host, SUBJECTS[measure])))
             for host in hosts
         ]
     return tuple(sorted(found, key=_urgency))

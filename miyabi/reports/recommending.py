@@ -231,7 +231,7 @@ def _slow_levels(report: Report, _done: Sequence[Deed], _horizon: float) -> Iter
                 each.level,
                 "look what takes so long",
                 f"{each.restored - each.within} of {each.restored} repairs took longer than {lasting(each.budget)}",
-                f"miyabi history --since 7d; recovery: {{budgets: {{{each.level}: ...}}}} in the spec if it must be so",
+                "miyabi history --since 7d",
             )
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from miyabi.cli_fleet import FleetOfClone
 from miyabi.errors import MonitoringError
-from miyabi.gate_rules import FleetFile
-from miyabi.trace_export import endpoint_of, export_traces, last_export, send, spans_since
+from miyabi.trace_export import endpoint_of, keep_mark, last_export, send, spans_since
 from miyabi.traces import spans_of
 from tests.history.ground import NOW, Ground
 from tests.monitoring.collector import collecting
@@ -27,16 +25,13 @@ def ground(tmp_path: Path) -> Ground:
     return ground
 
 
-def fleet_of(ground: Ground) -> FleetOfClone:
-    return FleetOfClone({}, {}, FleetFile(), ground.folder)
-
-
 def test_a_collector_gets_the_trace_as_it_is(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     with collecting() as collector, ground.open() as history:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.address)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
-        assert export_traces(fleet_of(ground), history, NOW - 3600, NOW) == 1
-        expected = {each.span_id: each for each in spans_since(history, NOW - 3600, NOW)}
+        spans = spans_since(history, NOW - 3600, NOW)
+        send(spans, f"{collector.address}/v1/traces")
+    expected = {each.span_id: each for each in spans}
+    assert len({each.trace_id for each in spans}) == 1
     [(path, request)] = collector.requests
     assert path == "/v1/traces"
     [resource_spans] = request.resource_spans
@@ -54,7 +49,10 @@ def test_a_collector_gets_the_trace_as_it_is(ground: Ground, monkeypatch: pytest
         assert {each.key for each in span.attributes} == set(known.attributes)
         assert (span.status.code == 2, span.status.message) == (known.is_failed, known.failure)
         assert [each.name for each in span.events] == [each.name for each in known.events]
-    # The next one begins where this one has ended.
+
+
+def test_the_next_one_begins_where_this_one_has_ended(ground: Ground) -> None:
+    keep_mark(ground.folder, NOW)
     assert last_export(ground.folder, NOW + 5) == NOW
     assert last_export(ground.folder, NOW - 5) == NOW - 5
 
@@ -78,10 +76,11 @@ def test_many_spans_go_in_several_requests() -> None:
     assert max(sizes) <= 500
 
 
-def test_nothing_to_send_asks_nobody(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+def test_nothing_to_send_asks_nobody(ground: Ground) -> None:
     with ground.open() as history:
-        assert export_traces(fleet_of(ground), history, NOW - 30, NOW) == 0
+        spans = spans_since(history, NOW - 30, NOW)
+    assert spans == ()
+    send(spans, "http://127.0.0.1:9/v1/traces")
 
 
 def test_nobody_there_is_one_line(ground: Ground, capfd: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,7 @@ CASES: dict[str, tuple[list[Record], str, str]] = {
         "limits: {memory_available: {relief: [...]}}",
     ),
     "what is held again and again": (_holds(3), NAME, f"miyabi pause {NAME}"),
-    "a slow level": (_repairs(*["L1"] * 5, seconds=11.0), "L1", "recovery: {budgets: {L1: ...}}"),
+    "a slow level": (_repairs(*["L1"] * 5, seconds=11.0), "L1", "miyabi history --since 7d"),
     "a main cause": (_repairs(*["L1"] * 6), "cause oom", "miyabi history --causes"),
     "a level that never helps": (
         _repairs(*["L1"] * 5, held=False) + _repairs("L2", "L2", "L2", target="work:main.botan"),
