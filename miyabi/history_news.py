@@ -25,6 +25,9 @@ Marks = Mapping[type[Record], int]
 OF_HOSTS: tuple[type[Record], ...] = (DriftSeen, Decided, Recovered)
 _SHOWN: tuple[type[Record], ...] = (Observation, *OF_HOSTS, IncidentChanged, Predicted, RunStarted, RunEnded)
 
+# Rows that may come into sight after later ones: in PostgreSQL a row has its number before its writer has ended.
+_LATE = 200
+
 
 def marks(connection: Connection) -> Marks:
     """How far each kind of record goes that an overview shows."""
@@ -47,9 +50,12 @@ def is_another(now: Marks, before: Marks) -> bool:
 
 
 def looks_between(connection: Connection, before: Marks, newest: Marks) -> list[Observation]:
-    """The looks that have come between two moments, in the order of their arrival."""
+    """The looks that have come between two moments, in the order of their arrival.
+
+    Where some may have come into sight late, the last ones before the first moment are among them, too.
+    """
     table = TABLES[Observation]
-    between = (table.c.id > before[Observation], table.c.id <= newest[Observation])
+    between = (table.c.id > before[Observation] - _late(connection), table.c.id <= newest[Observation])
     query = select(table).where(*between).order_by(table.c.id)
     return [record_of(Observation, row) for row in connection.execute(query).mappings()]
 
@@ -60,5 +66,10 @@ def touched_runs(connection: Connection, before: Marks, kinds: Collection[type[R
     for kind in kinds:
         if kind in OF_HOSTS:
             columns = TABLES[kind].c
-            found |= set(connection.execute(select(columns.run).where(columns.id > before[kind]).distinct()).scalars())
+            after = before[kind] - _late(connection)
+            found |= set(connection.execute(select(columns.run).where(columns.id > after).distinct()).scalars())
     return found
+
+
+def _late(connection: Connection) -> int:
+    return _LATE if connection.dialect.name == "postgresql" else 0

@@ -78,6 +78,7 @@ class OverviewReader:
         self._asked_at = self._made_at = float("-inf")
         self._counted: Scanned | None = None
         self._looks = LastLooks()
+        self._taken: set[str] = set()
         self._stretches = Stretches(60.0, 0.0)
         self._series: dict[tuple[str, Measure], Series] = {}
         self._charts: dict[tuple[str, Measure], Chart] = {}
@@ -133,7 +134,7 @@ class OverviewReader:
         newest = history.ask(marks)
         before = self._marks
         if before is None or is_another(newest, before) or newest[Observation] - before[Observation] > _MANY:
-            self._load(history, now)
+            self._load(history, newest, now)
             self._changed = set(newest)
         else:
             changed = grown(newest, before)
@@ -143,9 +144,10 @@ class OverviewReader:
         self._count(history, now)
         return trouble
 
-    def _load(self, history: History, now: float) -> None:
+    def _load(self, history: History, newest: Marks, now: float) -> None:
         """Read everything anew."""
         history.ask(self._looks.load)
+        self._taken = {each.event for each in history.ask(lambda asked: looks_between(asked, newest, newest))}
         step = step_for(self._days, len(MEASURES) * len(self._shown(now)))
         self._stretches = Stretches(step, self._days * DAY)
         self._stretches.fill(usage_series(history, now - self._days * DAY, now + 1, step).values())
@@ -153,7 +155,11 @@ class OverviewReader:
 
     def _take(self, history: History, before: Marks, newest: Marks, changed: Collection[type[Record]]) -> None:
         """Read what is new of hosts."""
-        looks = history.ask(lambda asked: looks_between(asked, before, newest)) if Observation in changed else []
+        looks: list[Observation] = []
+        if Observation in changed:
+            found = history.ask(lambda asked: looks_between(asked, before, newest))
+            looks = [each for each in found if each.event not in self._taken]
+            self._taken = {each.event for each in found}
         touched = history.ask(lambda asked: touched_runs(asked, before, changed))
         if looks or touched:
             history.ask(lambda asked: self._looks.take(asked, looks, touched))

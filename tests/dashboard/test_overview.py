@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given, settings, strategies as st
 from miyabi.errors import HistoryError
 from miyabi.figures import HostCard, Overview, Series
 from miyabi.history import History
+from miyabi.history_queries import insert
 from miyabi.journal import append
 from miyabi.monitoring import Monitoring
 from miyabi.overview import LastLook, card_of, overview_json
@@ -33,6 +35,7 @@ from miyabi.records import (
 from miyabi.stretches import Stretches, step_for
 from tests.dashboard.samples import HOSTILE, sample_overview
 from tests.history.ground import DAY, HOUR, NOW, Ground, make
+from tests.history.postgresql import Postgresql
 from tests.seeing.seeded import seed
 
 MINUTE = 60.0
@@ -219,6 +222,27 @@ def test_what_is_open_stays_however_much_has_happened_since(ground: Ground) -> N
         overview = read_overview(history, Monitoring(), NOW)
     assert [each.incident for each in overview.open_incidents] == ["I-old"]
     assert "I-old" not in {each.incident for each in overview.timeline}
+
+
+def test_what_another_controller_has_begun_to_write_earlier_is_not_missed(
+    postgresql: Postgresql, tmp_path: Path
+) -> None:
+    ground = Ground(tmp_path / "memory", postgresql.url("postgres"))
+    try:
+        with _reading(ground) as reader, ground.open() as history, closing(ground.open()) as other:
+            history.write(_looks(NOW - 600))
+            assert [each.host for each in reader.read(NOW).hosts] == ["mugen"]
+            with other._engine.begin() as slow:
+                insert(slow, [make(Observation, NOW - 60, host="pixel", run="slow", disk_used=40.0)])
+                history.write([make(Observation, NOW - 50, run="quick")])
+                assert [each.host for each in reader.read(NOW + 2).hosts] == ["mugen"]
+            history.write([make(Observation, NOW - 10, run="quicker")])
+            overview = reader.read(NOW + 4)
+        assert {each.host for each in overview.hosts} == {"mugen", "pixel"}
+        charts = {(each.host, each.measure): each.points for each in overview.charts}
+        assert [mean for _, mean, _ in charts["pixel", "disk_used"]] == [40.0]
+    finally:
+        postgresql.execute("DROP SCHEMA IF EXISTS miyabi CASCADE")
 
 
 def test_hosts_of_the_inventory_that_no_run_has_looked_at_are_unknown_by_name(ground: Ground) -> None:
