@@ -28,10 +28,8 @@ _LOST = 6 * HOUR
 _FAR = 2.0
 # and as long as nobody knows what comes again each day:
 _NEAR, _DAYS = 1.0, 2 * DAY
-# and nothing of what may only be the rise of a day,
+# and nothing of what may only be the rise of a day:
 _DAYLIGHT = 9 * HOUR
-# but for what has risen so straight nearly since the first look.
-_WHOLE = 0.95
 # The clock has no say in teeth that are cut so irregularly.
 _STEADY = 0.35
 # What of the worst values in each stretch is taken for the measure.
@@ -216,7 +214,7 @@ def _grown(told: Forecast, course: Course, limit: float, horizon: float, ahead: 
     season = course.season
     if not course.is_certain() and season is None:
         return replace(told, why="it does not grow")
-    if course.known < _DAYS and line.support < min(_DAYLIGHT, _WHOLE * course.known):
+    if course.known < _DAYS and line.support < _DAYLIGHT:
         return replace(told, why="it may be what comes each day, and is known for less than two")
     reach = ahead
     if course.is_certain():
