@@ -29,7 +29,7 @@ _FAR = 2.0
 # and as long as nobody knows what comes again each day:
 _NEAR, _DAYS = 1.0, 2 * DAY
 # and nothing of what may only be the rise of a day:
-_DAYLIGHT = 9 * HOUR
+_DAYLIGHT = 12.5 * HOUR
 # The clock has no say in teeth that are cut so irregularly.
 _STEADY = 0.35
 # What of the worst values in each stretch is taken for the measure.
