@@ -55,7 +55,7 @@ class OverviewReader:
     + opened: opens the history, with the journal taken in
     + days, hosts: as ``read_overview`` has them
     + scan_every: seconds after which what takes a scan is counted anew when something has changed; None is that
-      somebody else does it (``overview_scan.scan``), and sets ``scanned``
+      somebody else does it (``overview_scan.scan``), and sets ``scanned``, or why that failed: ``unscanned``
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class OverviewReader:
         scan_every: float | None = SCAN_EVERY,
     ) -> None:
         self.scanned: Scanned | None = None
+        self.unscanned = ""
         self._opened, self._monitoring, self._days, self._hosts = opened, monitoring, days, tuple(hosts)
         self._scan_every = scan_every
         self._history: History | None = None
@@ -102,14 +103,12 @@ class OverviewReader:
         """
         if self._is_due(now):
             self._asked_at = now
-            before = self._trouble
             try:
                 self._trouble = self._ask(now)
             except HistoryError as error:
                 if self._last is None:
                     raise
                 self._trouble = str(error)
-            self._is_new |= self._trouble != before
         return self._overview(now)
 
     def _is_due(self, now: float) -> bool:
@@ -198,8 +197,9 @@ class OverviewReader:
     def _overview(self, now: float) -> Overview:
         """The overview of what was read."""
         last, scanned = self._last, self.scanned
-        is_scanned = scanned is not None and scanned is not self._counted
-        if last is not None and not self._is_new and not is_scanned and 0 <= now - self._made_at < _AGED_EVERY:
+        trouble = self._trouble or self.unscanned
+        is_new = self._is_new or scanned is not self._counted or last is None or last.trouble != trouble
+        if last is not None and not is_new and 0 <= now - self._made_at < _AGED_EVERY:
             self._last = replace(last, at=now)
             return self._last
         self._stretches.let_go(now)
@@ -215,9 +215,7 @@ class OverviewReader:
         figures = replace(self._figures, charts=self._drawn())
         # A page that stays open while the server is started anew must not take the new numbers for old ones.
         sequence = int(10 * now) if last is None else last.sequence
-        made = overview_of(
-            self._shown(now), figures, now=now, sequence=sequence, days=self._days, trouble=self._trouble
-        )
+        made = overview_of(self._shown(now), figures, now=now, sequence=sequence, days=self._days, trouble=trouble)
         if last is not None and _still(made) != _still(last):
             made = replace(made, sequence=sequence + 1)
         self._last, self._counted, self._made_at, self._is_new = made, scanned, now, False

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 
@@ -20,6 +19,7 @@ from miyabi.errors import DashboardError, MiyabiError
 from miyabi.figures import Overview
 from miyabi.history import History
 from miyabi.monitoring import Monitoring
+from miyabi.overview import text
 from miyabi.overview_reader import OverviewReader
 from miyabi.overview_scan import scan
 
@@ -27,6 +27,8 @@ from miyabi.overview_scan import scan
 EVERY = 0.3
 # Seconds that figures which take a scan may be old at least, and so many times as long as it takes; and at most.
 _SCAN_EVERY, _SCAN_SHARE, _SCAN_ANYWAY = 60.0, 20.0, 900.0
+# Seconds after which a scan that failed is tried again, at least.
+_SCAN_AGAIN = 10.0
 # Who listens at once, at most.
 LISTENERS = 20
 
@@ -214,17 +216,27 @@ class Watcher:
         if self._scans is not None and self._scans.is_alive():
             return
         old = now - self._scanned.at
-        pause = max(_SCAN_EVERY, _SCAN_SHARE * self._scanned.took)
-        if old < 0 or old >= _SCAN_ANYWAY or (old >= pause and overview.sequence != self._scanned.sequence):
+        has_failed = bool(self._reader.unscanned)
+        pause = max(_SCAN_AGAIN if has_failed else _SCAN_EVERY, _SCAN_SHARE * self._scanned.took)
+        is_due = has_failed or overview.sequence != self._scanned.sequence
+        if old < 0 or old >= _SCAN_ANYWAY or (old >= pause and is_due):
             self._scans = Thread(target=self._scan, args=(overview.sequence,), name="scan", daemon=True)
             self._scans.start()
 
     def _scan(self, sequence: int) -> None:
         began = time.time()
-        # What is wrong with the history is told by who reads all of it.
-        with suppress(Exception), self._opened() as history:
-            self._reader.scanned = scan(history, self._monitoring, began, self._days)
+        try:
+            with self._opened() as history:
+                self._reader.scanned = scan(history, self._monitoring, began, self._days)
+            self._reader.unscanned = ""
+        except Exception as error:  # noqa: BLE001 - what is quick is shown all the same
+            self._reader.unscanned = _uncounted(error)
         self._scanned = _Scan(sequence, began, time.time() - began)
+
+
+def _uncounted(error: Exception) -> str:
+    why = str(error) if isinstance(error, MiyabiError) else f"{type(error).__name__}: {error}"
+    return text(" ".join(f"availability, levels and causes cannot be counted: {why}".split()))
 
 
 def _unshown(error: Exception) -> str:
