@@ -65,7 +65,10 @@ def fleet_availability(each: Iterable[Availability]) -> Availability:
     """That of all hosts together: the sums of theirs."""
     every = tuple(each)
     return Availability(
-        sum(one.up for one in every), sum(one.down for one in every), sum(one.uncounted for one in every)
+        up=sum(one.up for one in every),
+        down=sum(one.down for one in every),
+        uncounted=sum(one.uncounted for one in every),
+        asleep=sum(one.asleep for one in every),
     )
 
 

@@ -39,11 +39,13 @@ class Availability:
     """For how long a host, or all of them together, was up and down (``miyabi.availability`` defines both).
 
     + uncounted: seconds that count for neither: nobody looked, nobody could tell, or it slept and may
+    + asleep: of them those in which it slept and may
     """
 
     up: float = 0.0
     down: float = 0.0
     uncounted: float = 0.0
+    asleep: float = 0.0
 
     @property
     def percent(self) -> float | None:
@@ -245,7 +247,8 @@ class Overview:
     + at: when that is; ``sequence`` grows with each change
     + by_health: how many hosts stand how
     + days: of how many days ``levels``, ``causes``, ``timeline`` and ``charts`` are
-    + trouble: why the history cannot be asked now, so that all of it may be older than ``at``; "" is none
+    + trouble: why the history, or a part of it, cannot be asked now, so that what is told may be older than ``at``, or
+      not be there yet; "" is none
     """
 
     at: float

@@ -125,8 +125,7 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
     """
 
     def asked(connection: Connection) -> dict[str, Availability]:
-        up: dict[str, float] = defaultdict(float)
-        down: dict[str, float] = defaultdict(float)
+        up, down, asleep = (defaultdict[str, float](float) for _ in range(3))
         hosts = set()
         seen = TABLES[Observation].c
         proofs, wrong = _proofs(connection, since, until), _wrong(connection, since, until)
@@ -137,6 +136,8 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
                 up[host] += end - begin
             elif health == "unreachable":
                 down[host] += end - begin
+            elif health == "asleep":
+                asleep[host] += end - begin
             elif health == "drift":
                 proved = proved_at(wrong.get((run, host), ()), proofs.get((run, host), ()))
                 well_at = end if proved is None else min(max(proved, begin), end)
@@ -144,7 +145,10 @@ def availability_of_hosts(history: History, since: float, until: float) -> dict[
                     down[host] += well_at - begin
                 up[host] += end - well_at
         span = until - since
-        return {host: Availability(up[host], down[host], max(span - up[host] - down[host], 0.0)) for host in hosts}
+        return {
+            host: Availability(up[host], down[host], max(span - up[host] - down[host], 0.0), asleep[host])
+            for host in hosts
+        }
 
     return history.ask(asked)
 

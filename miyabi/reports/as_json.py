@@ -67,7 +67,7 @@ def mapping_of(report: Report) -> dict[str, Any]:
 
 
 def _availability(seen: Availability) -> dict[str, float | None]:
-    return {"percent": seen.percent, "up": seen.up, "down": seen.down, "uncounted": seen.uncounted}
+    return {"percent": seen.percent, **asdict(seen)}
 
 
 def _budget(budget: Budget) -> dict[str, float | None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from miyabi import history_figures as figures
+from miyabi.availability import fleet_availability
 from miyabi.figures import Availability
 
 if TYPE_CHECKING:
@@ -27,11 +30,13 @@ class Pieces:
 
         + since, until: two of the moments
         """
-        found: dict[str, tuple[float, float]] = {}
+        found: dict[str, list[Availability]] = defaultdict(list)
         for begin, end, each in self._pieces:
             if begin >= since and end <= until:
                 for host, seen in each.items():
-                    up, down = found.get(host, (0.0, 0.0))
-                    found[host] = up + seen.up, down + seen.down
-        span = until - since
-        return {host: Availability(up, down, max(span - up - down, 0.0)) for host, (up, down) in found.items()}
+                    found[host].append(seen)
+        sums = {host: fleet_availability(each) for host, each in found.items()}
+        # A piece in which nobody looked at a host does not tell of it.
+        return {
+            host: replace(each, uncounted=max(until - since - each.up - each.down, 0.0)) for host, each in sums.items()
+        }

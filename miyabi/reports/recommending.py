@@ -102,7 +102,8 @@ def _overdrawn(report: Report, _done: Sequence[Deed], _horizon: float) -> Iterat
 
 def _not_looked_at(report: Report, _done: Sequence[Deed], _horizon: float) -> Iterator[Recommendation]:
     whole = (report.until - report.span.since) * len(report.hosts)
-    unseen = sum(each.seen.uncounted for each in report.hosts if each.seen.up + each.seen.down > 0)
+    # Of a host that sleeps one knows how it is, however often one looks.
+    unseen = sum(each.seen.uncounted - each.seen.asleep for each in report.hosts if each.seen.up + each.seen.down > 0)
     if not report.runs and not report.looked:
         yield Recommendation(
             99,

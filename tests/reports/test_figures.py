@@ -85,6 +85,8 @@ def test_a_day_by_hand(tmp_path: Path) -> None:
     assert (mugen.host, mugen.seen.up, mugen.seen.down) == ("mugen", 22 * HOUR, 2 * HOUR)
     assert mugen.seen.percent == pytest.approx(100 * 22 / 24)
     assert [each.seen.uncounted for each in (never, pixel)] == [DAY, DAY]
+    assert [each.asleep for each in (mugen.seen, never.seen, pixel.seen, report.fleet)] == [0, 0, DAY, DAY]
+    assert sum(each.seen.asleep for each in report.stretches) == DAY
     assert [each.seen.percent for each in (never, pixel)] == [None, None]
     # One percent of a day that was counted may be down.
     assert mugen.budget.allowed == pytest.approx(DAY / 100)

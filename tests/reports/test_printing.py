@@ -146,6 +146,7 @@ def test_json_has_the_figures_themselves(tmp_path: Path) -> None:
     assert (told["since"], told["until"]) == ("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z")
     assert told["fleet"]["percent"] == report.fleet.percent
     assert told["fleet"]["before"]["percent"] is None
+    assert told["fleet"].keys() == {"percent", "up", "down", "uncounted", "asleep", "before"}
     assert told["levels"][0]["tries"] == 2
     assert told["costs"] == {
         "currency": "USD",

@@ -140,6 +140,12 @@ def test_a_fleet_that_is_looked_at_too_seldom(tmp_path: Path) -> None:
     assert [each.change for each in report.recommendations] == ["pyinfra inventory deploys/schedule.py -y"]
 
 
+def test_a_host_that_sleeps_need_not_be_looked_at_more_often(tmp_path: Path) -> None:
+    woken = MIDNIGHT + 2 * HOUR
+    records = [*looks(until=woken), *looks(since=woken, health="asleep")]
+    assert report_of(tmp_path, records).recommendations == ()
+
+
 def test_hostile_names_are_quoted_for_the_shell(tmp_path: Path) -> None:
     found = _recommended(tmp_path, incident("a", MIDNIGHT + HOUR, None, target="work; rm -rf ~"))
     assert found[0].change == "miyabi explain 'mugen:work; rm -rf ~'"

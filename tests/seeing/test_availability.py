@@ -73,8 +73,8 @@ def test_as_it_goes_try_by_try(wrong: list[str], proofs: list[Proof]) -> None:
 def test_the_fleet_is_the_sum_of_its_hosts() -> None:
     assert fleet_availability([]) == Availability()
     assert fleet_availability([]).percent is None
-    both = fleet_availability([Availability(90, 10, 0), Availability(0, 0, 100)])
-    assert both == Availability(90, 10, 100)
+    both = fleet_availability([Availability(90, 10, 5, 2), Availability(0, 0, 100, 60)])
+    assert both == Availability(90, 10, 105, 62)
     assert both.percent == 90
 
 

@@ -89,8 +89,10 @@ def look_at(told: Sequence[dict[str, Any]], host: str, second: int) -> dict[str,
 
 def stands(look: dict[str, Any] | None, second: int) -> str:
     """How a host stands in one second."""
-    if look is None or look["health"] in {"unknown", "asleep"}:
+    if look is None or look["health"] == "unknown":
         return "uncounted"
+    if look["health"] == "asleep":
+        return "asleep"
     if look["health"] != "drift":
         return "up" if look["health"] == "healthy" else "down"
     proofs = [Proof(target, restored, look["at"] + after) for target, restored, after in look["tries"]]
@@ -117,7 +119,9 @@ def test_availability_second_by_second(ground: Ground, told: list[dict[str, Any]
         for second in range(since, since + over):
             seconds[stands(look_at(told, host, second), second)] += 1
         if host in found:
-            assert (seconds["up"], seconds["down"], seconds["uncounted"]) == approximately(found[host])
+            asleep = seconds["asleep"]
+            assert (seconds["up"], seconds["down"], seconds["uncounted"] + asleep) == approximately(found[host])
+            assert asleep == pytest.approx(found[host].asleep, abs=1e-3)
         else:
             assert seconds["uncounted"] == over
 
