@@ -27,7 +27,7 @@ from miyabi.cli_options import plainly
 from miyabi.cli_predict_view import backtest_json, backtest_table, predicted_json, predicted_table, worth_telling
 from miyabi.errors import MiyabiError, TargetError
 from miyabi.forecast import require
-from miyabi.monitoring import monitoring_of
+from miyabi.monitoring import comes_within, monitoring_of
 from miyabi.records import Predicted
 from miyabi.spec_document import nearest
 from miyabi.units import parse_duration
@@ -179,7 +179,7 @@ def _about_fleet(  # noqa: PLR0913 - what is asked, and what is done with the an
 
 
 def _is_near(predicted: Predicted, horizon: float, now: float) -> bool:
-    return predicted.crosses_at is not None and predicted.crosses_at <= now + horizon
+    return comes_within(horizon, now, predicted.crosses_at, predicted.latest)
 
 
 def _print(predicted: Sequence[Predicted], horizon: float, now: float, near: int) -> None:

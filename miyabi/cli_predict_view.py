@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from miyabi.masking import masked, shown
+from miyabi.monitoring import comes_within
 from miyabi.records import Predicted
 from miyabi.words import clock_time, iso
 
@@ -35,7 +36,7 @@ def predicted_table(predicted: Iterable[Predicted], horizon: float, now: float) 
     table.add_column("FORETOLD", overflow="fold")
     far = float("inf")
     for each in sorted(predicted, key=lambda one: (one.crosses_at or far, one.host, one.subject)):
-        is_near = each.crosses_at is not None and each.crosses_at <= now + horizon
+        is_near = comes_within(horizon, now, each.crosses_at, each.latest)
         when = "" if each.crosses_at is None else clock_time(each.crosses_at, now)
         table.add_row(
             Text(shown(each.host)),
@@ -63,7 +64,7 @@ def predicted_json(predicted: Predicted, horizon: float, now: float) -> dict[str
         "subject": predicted.subject,
         "kind": predicted.kind,
         "outcome": predicted.outcome,
-        "is_within_horizon": predicted.crosses_at is not None and predicted.crosses_at <= now + horizon,
+        "is_within_horizon": comes_within(horizon, now, predicted.crosses_at, predicted.latest),
         "crosses_at": iso(predicted.crosses_at),
         "earliest": iso(predicted.earliest),
         "latest": iso(predicted.latest),

@@ -14,6 +14,9 @@ PERIODS: tuple[Period, ...] = ("daily", "weekly", "monthly")
 
 DAY = 86400.0
 
+# The share of the horizon in which something is near.
+_NEAR = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Slo:
@@ -70,6 +73,19 @@ class Monitoring:
     textfile: str | None = None
     predictions: Predictions = field(default_factory=Predictions)
     reports: Reports = field(default_factory=Reports)
+
+
+def comes_within(horizon: float, now: float, crosses_at: float | None, latest: float | None = None) -> bool:
+    """Whether what is foretold is said: when even the end of its interval lies within the horizon, or it is near.
+
+    What may as well come later can still be said at the next look, when more is known.
+
+    + horizon: seconds from now
+    + latest: the end of the interval; None is that there is none
+    """
+    if crosses_at is None:
+        return False
+    return crosses_at <= now + horizon * _NEAR or (crosses_at if latest is None else latest) <= now + horizon
 
 
 def monitoring_of(told: Mapping[str, Any]) -> Monitoring:

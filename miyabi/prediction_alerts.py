@@ -81,11 +81,11 @@ def earlier_predictions(history: History, since: float, now: float, but: Iterabl
     def asked(connection: Connection) -> tuple[Earlier, ...]:
         table = TABLES[Predicted].c
         columns = (table.event, table.at, table.host, table.subject, table.kind, table.outcome, table.crosses_at)
-        query = select(*columns, table.earliest).where(table.at > since).order_by(table.id)
+        query = select(*columns, table.earliest, table.latest).where(table.at > since).order_by(table.id)
         return tuple(
             # One from the future was written before the clock was set back.
-            Earlier(min(at, now), host, subject, kind, outcome, earliest if crosses_at is None else crosses_at)
-            for event, at, host, subject, kind, outcome, crosses_at, earliest in connection.execute(query)
+            Earlier(min(at, now), host, subject, kind, outcome, earliest if crosses_at is None else crosses_at, latest)
+            for event, at, host, subject, kind, outcome, crosses_at, earliest, latest in connection.execute(query)
             if event not in left_out
         )
 

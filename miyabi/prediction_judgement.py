@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 
+from miyabi.monitoring import comes_within
 from miyabi.records import Predicted
 from miyabi.severity import Circumstances, severity_of
 from miyabi.subjects import forecast_of
@@ -52,6 +53,7 @@ class Earlier:
     kind: str
     outcome: str
     crosses_at: float | None = None
+    latest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def judge_predictions(
             continue
         if each.outcome == _UNKNOWN:
             continue
-        told = Earlier(now, each.host, each.subject, each.kind, each.outcome, _moment(each))
+        told = Earlier(now, each.host, each.subject, each.kind, each.outcome, _moment(each), each.latest)
         if each.kind == "crossing" and told.crosses_at is not None and _counts(told, known, float("inf"), every):
             crossings.append(Crossing(each.host, each.subject, now, told.crosses_at, each.limit))
         if not _says(told, horizon):
@@ -143,7 +145,9 @@ def _moment(told: Predicted) -> float | None:
 
 def _says(told: Earlier, horizon: float) -> bool:
     """Whether a prediction says that it comes within the horizon; one without a moment says that it comes."""
-    return told.outcome == "crosses" and (told.crosses_at is None or told.crosses_at - told.at <= horizon)
+    if told.outcome != "crosses" or told.crosses_at is None:
+        return told.outcome == "crosses"
+    return comes_within(horizon, told.at, told.crosses_at, told.latest)
 
 
 def _is_soon(told: Earlier, every: float | None) -> bool:

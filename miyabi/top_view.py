@@ -129,9 +129,7 @@ def _head(overview: Overview, width: int, zone: tzinfo | None) -> list[Text]:
     second.truncate(width, overflow="ellipsis")
     lines.append(second)
     if overview.trouble:
-        trouble = Text(
-            f"The history cannot be asked, all of this may be old: {cut(overview.trouble)}", style="bold red"
-        )
+        trouble = Text(f"All of this may be old: {cut(overview.trouble)}", style="bold red")
         trouble.truncate(width, overflow="ellipsis")
         lines.append(trouble)
     return lines

@@ -15,6 +15,7 @@ from miyabi.forecast.season import ALONE, EXPLAINS, find_season
 from miyabi.forecast.shifts import find_shifts, grain_of, noise_of, without_shifts
 from miyabi.forecast.teeth import Teeth, find_teeth, next_peaks
 from miyabi.forecast.trend import Line, present_line
+from miyabi.monitoring import comes_within
 
 Outcome = Literal["crosses", "no-trend", "too-few-samples"]
 
@@ -72,7 +73,7 @@ class Forecast:
 
     def within(self, horizon: float, now: float) -> bool:
         """Whether it is said to cross within so many seconds from now."""
-        return self.crosses_at is not None and self.crosses_at <= now + horizon
+        return comes_within(horizon, now, self.crosses_at, self.latest)
 
 
 def predict_series(

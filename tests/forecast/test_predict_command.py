@@ -39,7 +39,7 @@ def written(folder: Path, name: str, slope: float, *, iso: bool = False) -> Path
 
 
 def test_a_series_that_crosses_is_said_with_its_interval(tmp_path: Path) -> None:
-    file = written(tmp_path, "full.csv", 0.5)
+    file = written(tmp_path, "full.csv", 0.6)
     done = typed("--series", str(file))
     assert done.exit_code == 2
     assert "reaches 90 %" in done.output
@@ -57,7 +57,7 @@ def test_moments_may_be_iso_and_less_may_be_worse(tmp_path: Path) -> None:
         0
     ]
     assert one["crosses_at"] == two["crosses_at"]
-    falls = typed("--series", str(written(tmp_path, "c.csv", -0.5)), "--limit", "70", "--falling")
+    falls = typed("--series", str(written(tmp_path, "c.csv", -0.6)), "--limit", "70", "--falling")
     assert falls.exit_code == 2
     assert "falls below 70 %" in falls.output
 

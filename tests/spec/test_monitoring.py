@@ -8,7 +8,7 @@ import pytest
 
 from miyabi.errors import SpecError
 from miyabi.fleet_file import read_fleet_file
-from miyabi.monitoring import Monitoring, Predictions, Reports, Slo, monitoring_of
+from miyabi.monitoring import Monitoring, Predictions, Reports, Slo, comes_within, monitoring_of
 
 EVERYTHING = """
 slo: {availability: 99.5%, over: 7d}
@@ -100,3 +100,21 @@ def test_what_is_refused(tmp_path: Path, written: str, where: str, allowed: str)
     [problem] = str(raised.value).splitlines()
     assert problem.startswith(f"{tmp_path}/fleet.yaml:1: {where}: ")
     assert allowed in problem
+
+
+@pytest.mark.parametrize(
+    ("crosses_at", "latest", "is_said"),
+    [
+        (None, None, False),
+        (20, None, True),
+        (20, 24, True),
+        pytest.param(20, 25, False, id="it may as well come later"),
+        (25, None, False),
+        pytest.param(6, 90, True, id="it is near, however late it may be"),
+        pytest.param(7, 90, False, id="it is not near enough"),
+    ],
+)
+def test_what_is_said_to_come(crosses_at: float | None, latest: float | None, is_said: bool) -> None:
+    now = 1000.0
+    moments = [None if each is None else now + each for each in (crosses_at, latest)]
+    assert comes_within(24, now, *moments) is is_said
