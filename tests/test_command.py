@@ -147,6 +147,7 @@ echo '{said}' >&2; exit 1
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tmux", "said"),
     [

@@ -235,6 +235,7 @@ def test_the_token_is_shown_once(guarded: Dashboard) -> None:
     assert str(guarded.state / FILE) in line
 
 
+@pytest.mark.slow
 def test_a_new_token_shuts_the_old_one_out(machine: Machine) -> None:
     with serving(machine, "--token") as first:
         old = first.url.partition("?token=")[2]

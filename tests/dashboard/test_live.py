@@ -32,6 +32,7 @@ def _failing_first(ground: Ground, error: Exception, is_well: Event) -> Callable
     return opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [HistoryError(_LONG), RuntimeError(_LONG)], ids=["known", "unforeseen"])
 def test_a_scan_that_fails_is_told_until_one_works(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, error: Exception

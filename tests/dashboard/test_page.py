@@ -315,6 +315,7 @@ def test_a_theme_that_was_chosen_is_kept(visit: Visit) -> None:
 # --- The file --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_file_needs_no_server_and_no_network(browser: Browser, dashboard: Dashboard, ground: Machine) -> None:
     file = ground.root / "tmp" / "fleet.html"
     done = ground.run("python3", "-m", "miyabi", "dashboard", "--export", str(file), cwd=REPOSITORY)

@@ -252,6 +252,7 @@ def test_a_port_that_is_taken_is_one_line(dashboard: Dashboard) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["192.0.2.77", "no.such.host.invalid", "::gg", "x" * 300, "\udcff"])
 def test_an_address_that_is_none_is_one_line(machine: Machine, host: str) -> None:
     done = machine.run("python3", "-m", "miyabi", "dashboard", "--port", "0", "--host", host, cwd=REPOSITORY)
@@ -274,6 +275,7 @@ def test_a_history_that_cannot_be_read_is_one_line(machine: Machine) -> None:
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_database_that_goes_away_is_told_and_the_page_stays(machine: Machine) -> None:
     with serving(machine) as dashboard:
         dashboard.append(make(Observation, time.time()))
@@ -293,6 +295,7 @@ def test_a_database_that_goes_away_is_told_and_the_page_stays(machine: Machine) 
         listener.close()
 
 
+@pytest.mark.slow
 def test_an_export_is_one_file_for_its_owner_that_opens_without_a_server(machine: Machine) -> None:
     with serving(machine) as dashboard:
         dashboard.append(make(Observation, time.time(), disk_used=44.0))
@@ -311,6 +314,7 @@ def test_an_export_is_one_file_for_its_owner_that_opens_without_a_server(machine
     assert not list(machine.root.glob(".fleet.html*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["missing/fleet.html", "."])
 def test_an_export_that_cannot_be_written_is_one_line(machine: Machine, to: str) -> None:
     done = machine.run("python3", "-m", "miyabi", "dashboard", "--export", str(machine.root / to), cwd=REPOSITORY)

@@ -162,6 +162,7 @@ def test_a_stranger_at_an_old_address_is_refused(controller: Controller, host: H
     assert run.code == 1
 
 
+@pytest.mark.slow
 def test_an_instance_that_nobody_vouches_for_is_refused(controller: Controller, host: Host) -> None:
     box, key = host("box")
     web = controller.launch("web", console="nothing")

@@ -147,6 +147,7 @@ def memory(clone: Clone) -> Path:
     return clone.fleet.control.home / ".local" / "state" / "miyabi"
 
 
+@pytest.mark.slow
 def test_the_fleet_is_looked_ahead_for_and_remembered(clone: Clone) -> None:
     done = clone.miyabi("predict")
     assert (done.code, done.stderr) == (2, "")

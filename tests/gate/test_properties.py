@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import get_args
 
+import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from miyabi.gate import Decision, Does, Fleet, Pause, Request, Storm, TargetHistory, Try, decide, exhausted_level
@@ -184,6 +185,7 @@ def test_every_hold_says_when_to_look_again(
         assert not decision.allowed
 
 
+@pytest.mark.slow
 @given(REQUESTS, HISTORIES, FLEETS, RULES)
 @settings(max_examples=500)
 def test_who_asks_again_is_let_through_in_the_end(

@@ -138,6 +138,7 @@ def test_one_that_is_stopped_is_ended(machine: Machine) -> None:
     assert all_ended(machine)
 
 
+@pytest.mark.slow
 @each_shell
 def test_a_flood_is_cut_in_the_middle_and_fills_nothing(machine: Machine, shell: str) -> None:
     write(machine, "#!/bin/sh\necho begin; head -c 200000000 /dev/zero | tr '\\000' x; echo; echo end >&2\n")

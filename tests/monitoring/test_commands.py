@@ -171,6 +171,7 @@ def test_traces_without_opentelemetry_say_what_to_install(clone: Clone, tmp_path
     assert "not installed; .venv/bin/pip install opentelemetry-sdk" in line
 
 
+@pytest.mark.slow
 def test_top_prints_all_of_it_once_where_nobody_looks(clone: Clone) -> None:
     done = clone.miyabi("top")
     assert (done.code, done.stderr) == (0, "")

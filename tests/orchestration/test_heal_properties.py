@@ -125,6 +125,7 @@ def _is_cleaned(state: State, evidence: Evidence, how: CleanUp) -> None:
         assert [each for each in stays if each in urgent] == urgent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["standard", "aggressive", "emergency"])
 def test_what_is_cleaned_up_is_archived_and_leaves_a_state_that_holds_together(how: CleanUp) -> None:
     @given(sick_states(), EVIDENCE)

@@ -88,6 +88,7 @@ def test_nothing_at_all_is_lost(text: str, replacement: str, indent: int | None)
     assert read(content.replace(text, replacement, 1).replace("\0", " ")) == SMALL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indent", [2, None])
 def test_no_flipped_bit_is_an_exception(indent: int | None) -> None:
     text = as_content(a_full_session(2, 1, 1, 1), indent=indent).decode()

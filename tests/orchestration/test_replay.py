@@ -251,6 +251,7 @@ _TYPES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(_TYPES, st.dictionaries(_KEYS, _ANYTHING, max_size=4)), max_size=8))
 def test_whatever_the_events_say_it_is_never_an_exception(events: list[tuple[str, dict[str, Any]]]) -> None:

@@ -104,7 +104,14 @@ def converged(machine: Machine, tmux: TmuxServer, path: Path, healthy: dict[str,
     assert all_pids(tmux) == now
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+# All at once, and with what people load beside; each alone takes its time.
+_QUICK = {"all", "plugins"}
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [pytest.param(each, marks=[] if each in _QUICK else [pytest.mark.slow]) for each in CONFIGURATIONS],
+)
 def test_a_fleet_is_built_and_repaired_under_people_s_settings(
     machine: Machine, tmux_server: TmuxServer, configuration: str
 ) -> None:
@@ -198,6 +205,7 @@ def test_a_human_s_panes_survive_an_agent_that_no_level_can_bring_back(
     assert left.items() <= all_pids(tmux_server).items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looks_at", ["c", "d"])
 @pytest.mark.parametrize("damage", DAMAGES, ids=_name)
 def test_a_client_keeps_looking_at_what_it_looked_at(
@@ -215,6 +223,7 @@ def test_a_client_keeps_looking_at_what_it_looked_at(
         assert view(tmux_server, client) == seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES[:3], ids=_name)
 def test_a_zoomed_window_stays_zoomed(
     machine: Machine, tmux_server: TmuxServer, damage: Callable[[TmuxServer], None]

@@ -35,6 +35,7 @@ def memory(clone: Clone) -> Path:
     return clone.fleet.control.home / ".local" / "state" / "miyabi"
 
 
+@pytest.mark.slow
 def test_reports_are_printed_written_and_sent(clone: Clone) -> None:
     repository = clone.fleet.control.home / "app"
     repository.mkdir()
@@ -77,6 +78,7 @@ def test_what_is_due(clone: Clone) -> None:
     assert (again.code, again.output) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

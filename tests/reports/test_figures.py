@@ -32,6 +32,7 @@ def trend(report: Report, name: str) -> tuple[float | None, float | None]:
     return next((each.now, each.before) for each in report.trends if each.name == name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("period", "day"), [("daily", LAST_DAY), ("weekly", date(2026, 9, 14))])
 def test_seeded_figures_reckoned_another_way(ground: Ground, period: str, day: date) -> None:
     made = seed(ground.folder, 3, 20, 600.0, url=ground.url, trouble_every=20)

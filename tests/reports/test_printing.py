@@ -168,6 +168,7 @@ def test_json_has_the_figures_themselves(tmp_path: Path) -> None:
     assert told["incidents"][0]["closed_at"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_others_write_does_nothing(tmp_path: Path, hostile: str) -> None:
     plain, report = full(tmp_path / "plain"), full(tmp_path / "hostile", hostile)

@@ -50,6 +50,7 @@ def tries(folder: Path, jumps: dict[int, float], *, minutes: int, every: float =
     return done
 
 
+@pytest.mark.slow
 def test_after_its_budget_it_is_one_restart_an_hour(tmp_path: Path) -> None:
     done = tries(tmp_path, {}, minutes=600)
     later = [minute for minute in done if minute >= done[4] + 60]

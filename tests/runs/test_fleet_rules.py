@@ -105,6 +105,7 @@ def test_three_agents_that_crash_for_ever_do_not_stop_the_fleet(play: Play) -> N
     assert "d" in play.pids()
 
 
+@pytest.mark.slow
 def test_an_emergency_stop_stops_everything_until_its_end_or_a_human_s_word(play: Play) -> None:
     sessions = [
         {

@@ -75,6 +75,7 @@ def test_a_pause_ends_by_itself(play: Play) -> None:
     assert play.pids().keys() == ALL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "left"), [("host", set(BROKEN)), ("session", {"kaede", "botan"}), ("pane", {"kaede"})]
 )

@@ -243,6 +243,7 @@ def test_what_fails_is_a_word_and_keeps_nothing_else_from_its_turn(ground: Groun
     assert [each.split()[1] for each in ground.called()[4:]] == ["metrics", "predict"]
 
 
+@pytest.mark.slow
 def test_each_has_its_time(ground: Ground) -> None:
     ground.does("metrics", "time.sleep(60)")
     assert ground.do(seconds=2.5) == (
@@ -337,6 +338,7 @@ def test_it_belongs_to_the_run_and_ends_with_it(clone: Clone) -> None:
     assert clone.record is None
 
 
+@pytest.mark.slow
 def test_the_deadline_is_that_of_all_together(clone: Clone) -> None:
     fleet_of(clone, "metrics: {textfile: /x/m.prom}\n")
     (clone.folder / "metrics.does").write_text("time.sleep(60)")

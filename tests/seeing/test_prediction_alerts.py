@@ -381,6 +381,7 @@ def test_it_is_told_only_when_it_is_said_twice_or_soon(
     assert judged.new <= {(each.host, each.target) for each in judged.verdicts}
 
 
+@pytest.mark.slow
 def test_runs_leave_it_open_whatever_they_find(play: Play) -> None:
     """Runs that look after the disk and the fleet, repair something, and have their own incidents closed."""
     agents.install(play.machine, "kaede")
