@@ -116,7 +116,11 @@ class Cloud:
                 self._launches.clear()
                 self.agents.forget()
             return self.backend.application(environ, start_response)
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        if len(body) < length:
+            # Whoever asked was killed meanwhile: half a question is none, as it is to AWS.
+            raise ConnectionAbortedError
         call = read_call(environ, body)
         fault = self.faults.of(call.action, call.region)
         if fault is not None and fault.kind in {"hang", "reset"}:

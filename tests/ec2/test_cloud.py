@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
@@ -178,6 +180,17 @@ def test_slow_hanging_and_cut_off(cloud: Cloud) -> None:
     with pytest.raises(ReadTimeoutError):
         cloud.client(patience=0.3).describe_instances()
     assert [(call["status"], call["code"]) for call in cloud.calls()] == [(200, ""), (0, "reset"), (0, "hang")]
+
+
+@pytest.mark.parametrize("came", [b"", b"Action=RebootInst"])
+def test_half_a_question_is_none(cloud: Cloud, came: bytes) -> None:
+    """As of a controller that is killed while it asks."""
+    where = urlsplit(cloud.environment["AWS_ENDPOINT_URL"])
+    with socket.create_connection((where.hostname, where.port), timeout=20) as asking:
+        asking.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n" + came)
+        asking.shutdown(socket.SHUT_WR)
+        assert asking.recv(100) == b""
+    assert cloud.calls() == []
 
 
 def _sent(cloud: Cloud, instance_id: str) -> dict[str, Any]:
