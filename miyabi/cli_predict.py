@@ -28,7 +28,7 @@ from miyabi.cli_predict_view import backtest_json, backtest_table, predicted_jso
 from miyabi.errors import MiyabiError, TargetError
 from miyabi.forecast import require
 from miyabi.monitoring import comes_within, monitoring_of
-from miyabi.records import Predicted
+from miyabi.predicted import Predicted
 from miyabi.spec_document import nearest
 from miyabi.units import parse_duration
 from miyabi.words import counted, iso, lasting

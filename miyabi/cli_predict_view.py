@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from miyabi.masking import masked, shown
 from miyabi.monitoring import comes_within
-from miyabi.records import Predicted
+from miyabi.predicted import Predicted
 from miyabi.words import clock_time, iso
 
 if TYPE_CHECKING:

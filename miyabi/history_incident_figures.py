@@ -12,7 +12,8 @@ from miyabi.figures import Deed, IncidentStory
 from miyabi.gate_pauses import is_within
 from miyabi.history_repair_figures import Done, holds, repairs
 from miyabi.history_tables import TABLES, record_of
-from miyabi.records import IncidentChanged, Predicted
+from miyabi.predicted import Predicted
+from miyabi.records import IncidentChanged
 from miyabi.verdict import covered
 
 if TYPE_CHECKING:

@@ -7,17 +7,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, func, literal, select, union_all
 
 from miyabi.history_tables import TABLES, record_of
-from miyabi.records import (
-    Decided,
-    DriftSeen,
-    IncidentChanged,
-    Observation,
-    Predicted,
-    Record,
-    Recovered,
-    RunEnded,
-    RunStarted,
-)
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Record, Recovered, RunEnded, RunStarted
 
 Marks = Mapping[type[Record], int]
 

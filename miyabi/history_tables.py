@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
-from miyabi.records import RECORDS, Record, from_line
+from miyabi.records import Record, from_line, record_kinds
 
 R = TypeVar("R", bound=Record)
 
@@ -81,7 +81,7 @@ def _type(hint: Any) -> tuple[type, bool]:
     return {None: hint, Literal: str, tuple: tuple}.get(origin, dict), False
 
 
-_TYPES = {kind: _types(kind) for kind in RECORDS.values()}
+_TYPES = {kind: _types(kind) for kind in record_kinds().values()}
 
 
 def _table(kind: type[Record]) -> Table:
@@ -102,7 +102,7 @@ def _table(kind: type[Record]) -> Table:
     )
 
 
-TABLES: dict[type[Record], Table] = {kind: _table(kind) for kind in RECORDS.values()}
+TABLES: dict[type[Record], Table] = {kind: _table(kind) for kind in record_kinds().values()}
 
 
 def row_of(record: Record) -> dict[str, Any] | None:

@@ -30,17 +30,8 @@ from miyabi.figures import (
 )
 from miyabi.gate_pauses import is_within
 from miyabi.masking import masked
-from miyabi.records import (
-    AGENT_IS_DOWN,
-    UPKEEP,
-    Decided,
-    DriftSeen,
-    Health,
-    Observation,
-    Predicted,
-    RunEnded,
-    RunStarted,
-)
+from miyabi.predicted import Predicted
+from miyabi.records import AGENT_IS_DOWN, UPKEEP, Decided, DriftSeen, Health, Observation, RunEnded, RunStarted
 from miyabi.run_outcome import Ran
 from miyabi.severity import SEVERITIES
 

@@ -21,7 +21,8 @@ from miyabi.last_looks import LastLooks
 from miyabi.monitoring import DAY, Monitoring
 from miyabi.overview import SUBJECTS, Figures, LastLook, chart_of, overview_of, run_of
 from miyabi.overview_scan import Scanned, scan
-from miyabi.records import Decided, IncidentChanged, Observation, Predicted, Record, Recovered, RunEnded, RunStarted
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, IncidentChanged, Observation, Record, Recovered, RunEnded, RunStarted
 from miyabi.stretches import Stretches, step_for
 
 # How many of each are shown: what is open, what happened, and what was done.

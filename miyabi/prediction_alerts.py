@@ -19,8 +19,9 @@ from miyabi.foretold import write_foretold
 from miyabi.incidents import closed_silently, judge, open_after
 from miyabi.journal import make_folder
 from miyabi.monitoring import monitoring_of
+from miyabi.predicted import Predicted
 from miyabi.prediction_judgement import Earlier, Judged, judge_predictions
-from miyabi.records import IncidentChanged, Predicted
+from miyabi.records import IncidentChanged
 from miyabi.subjects import forecast_of
 from miyabi.verdict import FORETOLD, Verdict
 

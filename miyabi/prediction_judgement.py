@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import isfinite
 
 from miyabi.monitoring import comes_within
-from miyabi.records import Predicted
+from miyabi.predicted import Predicted
 from miyabi.severity import Circumstances, severity_of
 from miyabi.subjects import forecast_of
 from miyabi.verdict import FORETOLD, Verdict

@@ -22,7 +22,8 @@ from miyabi.forecast.usage_limits import (
     usage_foretells,
 )
 from miyabi.forecast.words import crossing_words, failure_words, usage_words
-from miyabi.records import Predicted, Recovered
+from miyabi.predicted import Predicted
+from miyabi.records import Recovered
 from miyabi.spec import Limits, Spec
 from miyabi.subjects import AGENT, is_subject
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from miyabi.figures import Availability, Budget, IncidentStory
 from miyabi.masking import masked, plain
-from miyabi.records import Predicted
+from miyabi.predicted import Predicted
 from miyabi.reports.report import Capacity, HostFigures, Report
 from miyabi.words import iso
 

@@ -14,7 +14,8 @@ from miyabi.figures import MEASURES, Availability, Deed
 from miyabi.history_queries import MISSING
 from miyabi.monitoring import DAY, Monitoring, Slo
 from miyabi.overview import SUBJECTS
-from miyabi.records import Predicted, RunEnded, RunStarted
+from miyabi.predicted import Predicted
+from miyabi.records import RunEnded, RunStarted
 from miyabi.reports.instance_hours import hours_reached
 from miyabi.reports.past import Asked, Past, past_of, trends_of
 from miyabi.reports.phrasing import sentence_of

@@ -20,7 +20,7 @@ from miyabi.figures import (
     Measure,
     Series,
 )
-from miyabi.records import Predicted
+from miyabi.predicted import Predicted
 from miyabi.reports.span import Span
 
 Unit = Literal["percent", "seconds", "times"]

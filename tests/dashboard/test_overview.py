@@ -21,17 +21,8 @@ from miyabi.journal import append
 from miyabi.monitoring import Monitoring
 from miyabi.overview import LastLook, card_of, overview_json
 from miyabi.overview_reader import OverviewReader, read_overview
-from miyabi.records import (
-    Decided,
-    DriftSeen,
-    IncidentChanged,
-    Observation,
-    Predicted,
-    Record,
-    Recovered,
-    RunEnded,
-    RunStarted,
-)
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Record, Recovered, RunEnded, RunStarted
 from miyabi.stretches import Stretches, step_for
 from tests.dashboard.samples import HOSTILE, sample_overview
 from tests.history.ground import DAY, HOUR, NOW, Ground, make

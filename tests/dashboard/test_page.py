@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Predicted, Record, Recovered, RunEnded
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Record, Recovered, RunEnded
 from tests.dashboard.browser import DESKTOP, PHONE, Visit, browsing, visiting
 from tests.dashboard.samples import HOSTILE
 from tests.dashboard.serving import SOON, Dashboard, serving

@@ -10,7 +10,8 @@ import pytest
 from miyabi.forecast.fleet import HostLimits, backtest_of, limits_of, predictions_of
 from miyabi.history_figures import last_predictions
 from miyabi.journal import append
-from miyabi.records import Observation, Predicted, Record, Recovered, from_line, to_line
+from miyabi.predicted import Predicted
+from miyabi.records import Observation, Record, Recovered, from_line, to_line
 from miyabi.spec import DiskLimit, Limits, MemoryLimit, Spec
 from tests.history.ground import DAY, HOUR, NOW, Ground, make
 

@@ -13,7 +13,8 @@ from miyabi.cli import main
 from miyabi.forecast.reading import read_series
 from miyabi.history import open_history
 from miyabi.journal import append
-from miyabi.records import Observation, Predicted
+from miyabi.predicted import Predicted
+from miyabi.records import Observation
 from tests.cli.acting import Clone
 from tests.fleet.control import Fleet
 from tests.forecast.families import START

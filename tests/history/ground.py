@@ -13,13 +13,13 @@ import psycopg
 
 from miyabi.history import History, open_history
 from miyabi.history_migrations import MIGRATIONS, Migration
+from miyabi.predicted import Predicted
 from miyabi.records import (
     BreakerChanged,
     Decided,
     DriftSeen,
     IncidentChanged,
     Observation,
-    Predicted,
     Record,
     Recovered,
     RunStarted,

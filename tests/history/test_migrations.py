@@ -17,7 +17,8 @@ from miyabi.history_engine import SCHEMA, make_engine, place_of
 from miyabi.history_migrations import MIGRATIONS, make_schema
 from miyabi.history_tables import ABOUT, METADATA
 from miyabi.journal import append, journal_size
-from miyabi.records import Decided, IncidentChanged, Predicted, Recovered, RunStarted
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, IncidentChanged, Recovered, RunStarted
 from tests.history.ground import Ground, make
 from tests.history.test_journal import REPOSITORY
 

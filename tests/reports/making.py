@@ -9,17 +9,8 @@ from typing import Any
 
 from miyabi.history import open_history
 from miyabi.monitoring import DAY, Monitoring, Period
-from miyabi.records import (
-    Decided,
-    DriftSeen,
-    IncidentChanged,
-    Observation,
-    Predicted,
-    Record,
-    Recovered,
-    RunEnded,
-    RunStarted,
-)
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Record, Recovered, RunEnded, RunStarted
 from miyabi.reports.gathering import gather
 from miyabi.reports.past import Asked
 from miyabi.reports.report import Report

@@ -25,7 +25,8 @@ from miyabi.history_figures import (
     usage_series,
 )
 from miyabi.history_repair_figures import SAME_HOLD, nearest_rank
-from miyabi.records import Decided, DriftSeen, Observation, Predicted, Record, Recovered
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, DriftSeen, Observation, Record, Recovered
 from tests.history.ground import DAY, HOUR, NOW, Ground, make
 from tests.seeing.seeded import seed
 

@@ -19,9 +19,10 @@ from miyabi.gate_rules import FleetFile
 from miyabi.history import History
 from miyabi.incidents import judge
 from miyabi.journal import append, attention
+from miyabi.predicted import Predicted
 from miyabi.prediction_alerts import QUIET, tell_predictions
 from miyabi.prediction_judgement import Earlier, is_good, is_passed, judge_predictions
-from miyabi.records import AlertSent, IncidentChanged, Predicted
+from miyabi.records import AlertSent, IncidentChanged
 from miyabi.subjects import forecast_of, foretold_subject, is_subject
 from operations.limits import within
 from tests.alerts.telling import wrong

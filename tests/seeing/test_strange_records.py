@@ -13,7 +13,8 @@ from miyabi.dashboard.rendering import export_page
 from miyabi.metrics import exposition
 from miyabi.monitoring import PERIODS, Monitoring
 from miyabi.overview_reader import read_overview
-from miyabi.records import Decided, IncidentChanged, Observation, Predicted, Record, Recovered, RunEnded, RunStarted
+from miyabi.predicted import Predicted
+from miyabi.records import Decided, IncidentChanged, Observation, Record, Recovered, RunEnded, RunStarted
 from miyabi.reports.gathering import gather
 from miyabi.reports.past import Asked
 from miyabi.reports.printing import printed
