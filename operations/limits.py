@@ -30,13 +30,15 @@ from miyabi.state import Disk, Memory
 from miyabi.units import parse_duration, parse_percentage
 from operations.gate import operation
 from operations.refusal import refusal
-from operations.relief import Measure, relieve
 from operations.upkeep import note, warn
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
 
 T = TypeVar("T")
+
+# What ``operations.relief.Measure`` is made of.
+_Measured = tuple[Section[Any], Callable[[Any], Judgement], Callable[[Any], float], float]
 
 
 def limits_sections(disk_path: str = "~", *, processes: bool = False) -> list[Section[Any]]:
@@ -112,31 +114,48 @@ def within(
     ask_together(host, limits_sections(disk_path, processes=limit is not None))
     reports = [*_reports("processes", _judge_processes(limit)), *_reports("clock", _judge_clock(skew))]
     reliefs: list[Generator[PyinfraCommand]] = []
-    of_disk = Measure(disk_section(disk_path), lambda seen: judge_disk(seen, *disk), _used, disk[1])
-    of_memory = Measure(memory_section(), lambda seen: judge_memory(seen, *memory), _available, memory[1])
-    resources: list[tuple[str, Measure[Any], tuple[Relief, ...], float | None]] = [
+    of_disk = (disk_section(disk_path), lambda seen: judge_disk(seen, *disk), _used, disk[1])
+    of_memory = (memory_section(), lambda seen: judge_memory(seen, *memory), _available, memory[1])
+    resources: list[tuple[str, _Measured, tuple[Relief, ...], float | None]] = [
         ("disk", of_disk, for_disk, disk_ahead),
         ("memory", of_memory, for_memory, memory_ahead),
     ]
     for subject, what, relief, ahead in resources:
-        seen = ask(host, what.section)
-        judged = seen if isinstance(seen, Unknown) else what.judge(seen)
-        if relief and isinstance(judged, Judgement) and judged.grade == "critical":
-            reliefs.append(relieve(judged, what, relief, servers))
-            continue
-        if relief and ahead is not None and isinstance(judged, Judgement):
-            # Only a spec that wants it pays for it.
-            from operations.prevention import foreseen, prevent  # noqa: PLC0415
-
-            if (crossing := foreseen(host, subject, what.critical, ahead)) is not None:
-                reliefs.append(prevent(judged, what.value(seen), what, relief, servers, crossing, ahead))
-        reports += _reports(subject, judged)
+        seen = ask(host, what[0])
+        judged = seen if isinstance(seen, Unknown) else what[1](seen)
+        is_critical = isinstance(judged, Judgement) and judged.grade == "critical"
+        if relief and isinstance(judged, Judgement) and (is_critical or ahead is not None):
+            reliefs += _relief(judged, seen, what, relief, servers, ahead)
+        if not (relief and is_critical):
+            reports += _reports(subject, judged)
     for each in reliefs:
         yield from each
     if reports:
         yield refusal("; ".join(reports))
     elif not reliefs:
         host.noop("disk, memory, processes and clock are looked after")
+
+
+def _relief(
+    judged: Judgement,
+    seen: Any,
+    what: _Measured,
+    reliefs: Sequence[Relief],
+    servers: Sequence[McpServer],
+    ahead: float | None,
+) -> list[Generator[PyinfraCommand]]:
+    """What is to be done about a resource that is critical, or foretold to be: [] when that is nothing."""
+    # Only who has something to do, or wants to foresee it, pays for it.
+    from operations.relief import Measure, relieve  # noqa: PLC0415
+
+    measure = Measure(*what)
+    if judged.grade == "critical":
+        return [relieve(judged, measure, reliefs, servers)]
+    from operations.prevention import foreseen, prevent  # noqa: PLC0415
+
+    if ahead is None or (crossing := foreseen(host, judged.subject, measure.critical, ahead)) is None:
+        return []
+    return [prevent(judged, measure.value(seen), measure, reliefs, servers, crossing, ahead)]
 
 
 def _used(seen: Disk) -> float:
