@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from miyabi.monitoring import Monitoring, Period
+from miyabi.reports.span import before, due_at, last_over
 
 METRICS = "metrics"
 PREDICTIONS = "predictions"
@@ -104,12 +105,6 @@ def _is_due(mark: Mark | None, since: float, retry: float, now: float) -> bool:
 
 def _latest(period: Period, minutes: int, now: float, zone: tzinfo | None) -> float:
     """When the last report of a period became due."""
-    here = datetime.fromtimestamp(now, UTC).astimezone(zone)
-    day = here.date()
-    while True:
-        if period == "daily" or (period == "weekly" and day.weekday() == 0) or (period == "monthly" and day.day == 1):
-            # An hour that the clocks leave out, or have twice, comes once all the same.
-            moment = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=zone).timestamp()
-            if moment <= now:
-                return moment
-        day -= timedelta(days=1)
+    span = last_over(period, now, zone)
+    moment = due_at(span, minutes, zone)
+    return moment if moment <= now else due_at(before(span, zone), minutes, zone)
