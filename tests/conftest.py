@@ -16,6 +16,7 @@ from gevent import monkey
 from hypothesis import settings
 
 from tests.fleet.control import Fleet
+from tests.fleet.disks import mounted
 from tests.fleet.leaks import TestRun, suspicious_names
 from tests.fleet.machine import Machine
 from tests.fleet.privileges import privilege_separation_folder
@@ -100,22 +101,16 @@ def ssh_host(ssh_fleet: Fleet) -> SshHost:
 @pytest.fixture
 def small_disk(test_run: TestRun) -> Iterator[tuple[Machine, Path]]:
     """A machine whose XDG_STATE_HOME is a disk of 64 KB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a disk")
     machine = Machine.build(test_run, "small")
     disk = machine.root / "disk"
-    disk.mkdir()
     machine.environment["XDG_STATE_HOME"] = str(disk)
-    mounted = machine.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk))
-    if mounted.code != 0:
+    try:
+        with mounted(machine, disk, "size=64k"):
+            yield machine, disk
+            TmuxServer(machine).stop()
+            machine.stop()
+    finally:
         machine.remove()
-        pytest.skip(f"disks cannot be mounted here: {mounted.output}")
-    yield machine, disk
-    TmuxServer(machine).stop()
-    machine.stop()
-    unmounted = machine.run("umount", str(disk))
-    assert unmounted.code == 0, unmounted.output
-    machine.remove()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -61,7 +61,7 @@ def test_what_ssh_keygen_says_while_it_makes_the_host_s_keys(keys: tuple[Made, .
             f"Your public key has been saved in {file}.pub\nThe key fingerprint is:\n{key.fingerprint} root@ip\n"
         )
 
-    output = generated("/etc/ssh/ssh_host_rsa_key", keys[0]) + generated("/root/.ssh/id_ed25519", keys[1])
+    output = generated("/etc/ssh/ssh_host_rsa_key", keys[0]) + generated("/home/kaede/.ssh/id_ed25519", keys[1])
     assert keys_in_console(output).fingerprints == {keys[0].fingerprint}
     again = generated("/etc/ssh/ssh_host_rsa_key", keys[0]) + generated("/etc/ssh/ssh_host_rsa_key", keys[2])
     assert keys_in_console(again).fingerprints == {keys[2].fingerprint}

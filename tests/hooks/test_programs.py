@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.facts.hosts import INSTALLED_SHELLS
+from tests.fleet.disks import mounted
 from tests.fleet.machine import Machine
 from tests.hooks.running import all_ended, history, hook, run, run_text, write
 
@@ -126,15 +127,9 @@ def test_a_program_for_another_machine(machine: Machine) -> None:
 
 @pytest.fixture
 def noexec(machine: Machine) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a disk")
     folder = machine.home / "no exec"
-    folder.mkdir()
-    mounted = machine.run("mount", "-t", "tmpfs", "-o", "noexec,size=64k", "tmpfs", str(folder))
-    if mounted.code != 0:
-        pytest.skip(f"disks cannot be mounted here: {mounted.output}")
-    yield folder
-    assert machine.run("umount", str(folder)).code == 0
+    with mounted(machine, folder, "noexec,size=64k"):
+        yield folder
 
 
 @each_shell
