@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from errno import EISDIR
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,6 +16,7 @@ from miyabi.cli_options import plainly
 from miyabi.dashboard.settings import Settings
 from miyabi.errors import DashboardError
 from miyabi.fleet_file import history_address
+from miyabi.whole_file import write_whole
 
 # Where it is served by default.
 PORT = 8765
@@ -103,12 +103,4 @@ def _write(path: Path, page: str) -> None:
     """Put a page in its place at once, for its owner alone: it tells more of a fleet than others need to know."""
     if path.is_dir():
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
-    unfinished = path.with_name(f".{path.name[:100]}.{os.getpid()}")
-    try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(page)
-        unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    write_whole(path, page, errors="replace")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from miyabi.errors import MonitoringError
+from miyabi.whole_file import write_whole
 
 # Who scrapes is another user.
 _MODE = 0o644
@@ -21,18 +20,8 @@ def write_textfile(path: Path, text: str) -> None:
     """
     if path.suffix != ".prom":
         raise MonitoringError(f"{path}: node_exporter reads only files whose names end in .prom: name it so")
-    # A name that the collector does not read, in the same folder: only there a rename is one step.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(unfinished, flags, _MODE), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), _MODE)
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        # Its unfinished file has a name that the collector does not read.
+        write_whole(path, text, mode=_MODE)
     except OSError as error:
         raise MonitoringError(f"{path}: the metrics cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)

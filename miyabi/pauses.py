@@ -6,9 +6,7 @@ A pause that cannot be read is an error, never none: what a human has asked for 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -112,22 +110,8 @@ def _change(folder: Path, change: Callable[[tuple[Pause, ...]], Iterable[Pause]]
             before = _read(path)
             after = tuple(change(before))
             if after != before:
-                _replace(path, json.dumps({"pauses": [asdict(pause) for pause in after]}, indent=1))
+                from miyabi.whole_file import write_whole  # noqa: PLC0415 - runs read pauses, and change none
+
+                write_whole(path, json.dumps({"pauses": [asdict(pause) for pause in after]}, indent=1))
     except OSError as error:
         raise PauseError(f"{error.filename or path}: the pauses cannot be changed: {error.strerror}") from None
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put a new file in the place of the old one at once; a full disk or a kill leaves the old one."""
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise

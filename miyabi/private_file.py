@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
+
+from miyabi.whole_file import write_whole
 
 _LARGEST = 16_000_000
 
@@ -32,17 +33,7 @@ def write_private(path: Path, text: str) -> None:
     Its folder is made when it is missing, and closed to others. Raises ``OSError`` when that cannot be.
     """
     private_folder(path.parent)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    write_whole(path, text)
 
 
 def private_folder(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Literal, get_args
 
 from miyabi.errors import ReportError
 from miyabi.monitoring import Period, Reports
+from miyabi.whole_file import write_whole
 
 Format = Literal["md", "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -63,24 +63,10 @@ def write_report(path: Path, text: str) -> None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if place.exists() and not place.is_file():
             raise ReportError(f"{path}: it is no regular file; without --output the report is printed")
-        _replace(place, text)
+        write_whole(place, text, errors="backslashreplace")
     except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ReportError(f"{path}: the report cannot be written: {why}; name another place") from None
-
-
-def _replace(place: Path, text: str) -> None:
-    unfinished = place.with_name(f".{place.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        unfinished.replace(place)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def prune(shelf: Path, period: Period, keep: int) -> tuple[Path, ...]:
