@@ -88,10 +88,16 @@ def test_agents_that_work_are_left_alone(fleet: Fleet) -> None:
     ("play", "told", "kind", "words"),
     [
         ("permission", {}, "agent-waits", "it waits for a permission"),
-        ("trust", {}, "agent-waits", "it asks whether its folder is to be trusted"),
+        pytest.param("trust", {}, "agent-waits", "it asks whether its folder is to be trusted", marks=pytest.mark.slow),
         ("login", {}, "agent-stuck", "it waits for a login"),
-        ("context-full", {}, "agent-stuck", "its context is full"),
-        ("limited", {"how": "menu"}, "agent-stuck", "its usage limit is reached, and its menu is open"),
+        pytest.param("context-full", {}, "agent-stuck", "its context is full", marks=pytest.mark.slow),
+        pytest.param(
+            "limited",
+            {"how": "menu"},
+            "agent-stuck",
+            "its usage limit is reached, and its menu is open",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_waits_for_a_human_is_told_and_left_alone(

@@ -16,6 +16,7 @@ from miyabi.agent_state import Heartbeat
 from miyabi.errors import ParseError
 from tests.facts.hosts import INSTALLED_SHELLS, POSIX_TOOLS, PretendedHost, ask
 from tests.fleet.machine import Machine
+from tests.fleet.parameters import mostly_slow
 from tests.fleet.waiting import wait_until
 
 _FIRST = "7 (cat) R 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 90000 0"
@@ -38,7 +39,7 @@ def _start(machine: Machine, children: list[subprocess.Popen[bytes]], script: st
     return process.pid
 
 
-@pytest.mark.parametrize("shell", INSTALLED_SHELLS)
+@pytest.mark.parametrize("shell", mostly_slow(INSTALLED_SHELLS, ("dash", "zsh")))
 def test_busy_idle_and_stopped(machine: Machine, children: list[subprocess.Popen[bytes]], shell: str) -> None:
     started = time.time()
     busy = _start(machine, children, "(while :; do :; done) & wait")

@@ -22,6 +22,7 @@ from tests.agents.player import Agents, install
 from tests.fleet import processes
 from tests.fleet.control import REPOSITORY
 from tests.fleet.machine import Machine
+from tests.fleet.parameters import mostly_slow
 from tests.fleet.programs import required
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
@@ -152,10 +153,10 @@ def _kill_server(fleet: Fleet) -> None:
     ("fault", "level", "damaged"),
     [
         (_kill_agent, "L1", {"kaede"}),
-        (_kill_pane, "L1", {"kaede"}),
-        (_kill_both_agents, "L2", set(NAMES)),
+        pytest.param(_kill_pane, "L1", {"kaede"}, marks=pytest.mark.slow),
+        pytest.param(_kill_both_agents, "L2", set(NAMES), marks=pytest.mark.slow),
         (_kill_window, "L2", set(NAMES)),
-        (_kill_session, "L3", set(NAMES)),
+        pytest.param(_kill_session, "L3", set(NAMES), marks=pytest.mark.slow),
         (_kill_server, "L3", set(NAMES)),
     ],
     ids=lambda value: getattr(value, "__name__", "").strip("_") or None,
@@ -249,7 +250,7 @@ def test_a_conversation_that_is_not_found_is_over_and_another_begins(
     assert_nothing_to_do(fleet)
 
 
-@pytest.mark.parametrize("command", ["claude", "codex"])
+@pytest.mark.parametrize("command", mostly_slow(["claude", "codex"], ("claude",)))
 def test_an_agent_that_goes_on_with_another_conversation_is_told_of(
     machine: Machine, tmux_server: TmuxServer, caplog: pytest.LogCaptureFixture, command: str
 ) -> None:

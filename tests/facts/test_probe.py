@@ -12,6 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 from facts.probe import Section, SectionFact, probe_script, read_section, split_sections
 from miyabi.errors import ParseError
 from tests.facts.hosts import INSTALLED_SHELLS, POSIX_TOOLS, PretendedHost, ask, run_script
+from tests.fleet.parameters import mostly_slow
 
 every_shell = pytest.mark.parametrize("shell", INSTALLED_SHELLS)
 
@@ -114,7 +115,10 @@ def bounding_host(means: str, tmp_path: Path) -> PretendedHost:
 
 
 # yash has its own exit codes for signals.
-@pytest.mark.parametrize(("means", "shell"), [each for each in MEANS if each[1] != "yash"])
+@pytest.mark.parametrize(
+    ("means", "shell"),
+    mostly_slow([each for each in MEANS if each[1] != "yash"], [each for each in MEANS if each[1] == "dash"]),
+)
 def test_a_hanging_command_is_ended(bounding_host: PretendedHost, shell: str) -> None:
     start = time.monotonic()
     with pytest.raises(ParseError, match="no answer within"):

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from miyabi.records import Decided
+from tests.fleet.parameters import mostly_slow
 from tests.history.ground import Ground
 from tests.history.test_journal import REPOSITORY
 
@@ -49,7 +50,7 @@ def keeping(ground: Ground, name: str, way: str, most: int = 1_000_000) -> subpr
 
 
 @pytest.mark.parametrize("way", ["write", "take in"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3), (0,)))
 def test_kill(ground: Ground, way: str, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - it only chooses moments
     said = 0

@@ -16,6 +16,7 @@ import pytest
 from miyabi.hook_script import hook_input, hook_script
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, busybox_host
 from tests.fleet.machine import Machine
+from tests.fleet.parameters import mostly_slow
 from tests.fleet.processes import HOST_VARIABLE, alive, end
 from tests.fleet.programs import required
 from tests.fleet.waiting import wait_until
@@ -97,7 +98,7 @@ def test_its_environment_is_clean(machine: Machine, shell: str) -> None:
     assert not (machine.home / "pwned").exists()
 
 
-@each_shell
+@pytest.mark.parametrize("shell", mostly_slow(INSTALLED_SHELLS, ("dash", "zsh")))
 def test_one_that_hangs_is_ended_with_all_that_it_has_started(machine: Machine, shell: str) -> None:
     (machine.home / "daemon.py").write_text(_DAEMON)
     more = f"sh -c 'sleep 62; :' &\nenv -i sleep 64 &\n{sys.executable} daemon.py ~/pid\n"
@@ -165,7 +166,7 @@ def test_nothing_grows_while_it_floods(machine: Machine) -> None:
     assert all_ended(machine)
 
 
-@each_shell
+@pytest.mark.parametrize("shell", mostly_slow(INSTALLED_SHELLS, ("dash", "zsh")))
 def test_output_around_the_bounds_is_whole(machine: Machine, shell: str) -> None:
     for number, size in enumerate((0, 1, 32767, 32768, 32769, 65535, 65536)):
         program = f"import sys; sys.stdout.write(('0123456' * 20000)[:{size}])"
@@ -174,9 +175,7 @@ def test_output_around_the_bounds_is_whole(machine: Machine, shell: str) -> None
         assert found.left_out == 0
 
 
-@pytest.mark.parametrize(
-    "shell", [each if each == "dash" else pytest.param(each, marks=pytest.mark.slow) for each in INSTALLED_SHELLS]
-)
+@pytest.mark.parametrize("shell", mostly_slow(INSTALLED_SHELLS, ("dash",)))
 def test_what_it_leaves_running_goes_on_and_is_not_waited_for(machine: Machine, shell: str) -> None:
     (machine.home / "lasting.py").write_text(_LASTING)
     write(machine, f"#!/bin/sh\n{sys.executable} lasting.py &\nuntil [ -s pid ]; do sleep 0.1; done; echo done\n")
@@ -244,7 +243,11 @@ _MORE_TOOLS = ("od", "ps", "readlink", "rm", "sed", "sh", "sleep", "tail", "tee"
 
 
 @pytest.mark.parametrize(
-    ("shell", "kind"), [("dash", "perl"), ("dash", "python3"), *((each, "") for each in INSTALLED_SHELLS)]
+    ("shell", "kind"),
+    mostly_slow(
+        [("dash", "perl"), ("dash", "python3"), *((each, "") for each in INSTALLED_SHELLS)],
+        [("dash", "perl"), ("dash", "python3"), ("dash", ""), ("zsh", "")],
+    ),
 )
 def test_without_setsid_it_is_ended_as_a_whole_all_the_same(machine: Machine, kind: str, shell: str) -> None:
     folder = machine.root / "bin"

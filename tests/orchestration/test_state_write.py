@@ -32,6 +32,7 @@ from miyabi.orchestration.state_write_script import (
 )
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, busybox_host
 from tests.fleet.machine import Finished, Machine
+from tests.fleet.parameters import mostly_slow
 from tests.fleet.programs import required
 from tests.fleet.tools import tool
 from tests.fleet.waiting import wait_until
@@ -209,7 +210,7 @@ def test_the_quarantine_takes_the_whole_file_and_nothing_that_was_written_meanwh
     assert all(path.name.startswith("session-a.json.2") for path in kept)
 
 
-@pytest.mark.parametrize("shell", INSTALLED_SHELLS)
+@pytest.mark.parametrize("shell", mostly_slow(INSTALLED_SHELLS, ("dash", "zsh")))
 def test_every_shell_and_every_name(machine: Machine, shell: str) -> None:
     program, *options = SHELLS[shell]
     for place in (Place(machine, name) for name in NAMES):

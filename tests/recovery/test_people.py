@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fleet.machine import Machine
+from tests.fleet.parameters import mostly_slow
 from tests.fleet.programs import required
 from tests.fleet.tmux import TmuxServer
 from tests.fleet.waiting import wait_until
@@ -104,14 +105,8 @@ def converged(machine: Machine, tmux: TmuxServer, path: Path, healthy: dict[str,
     assert all_pids(tmux) == now
 
 
-# All at once, and with what people load beside; each alone takes its time.
-_QUICK = {"all", "plugins"}
-
-
-@pytest.mark.parametrize(
-    "configuration",
-    [pytest.param(each, marks=[] if each in _QUICK else [pytest.mark.slow]) for each in CONFIGURATIONS],
-)
+# All at once; each alone takes its time.
+@pytest.mark.parametrize("configuration", mostly_slow(CONFIGURATIONS, ("all",)))
 def test_a_fleet_is_built_and_repaired_under_people_s_settings(
     machine: Machine, tmux_server: TmuxServer, configuration: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.acting import Clone
 from tests.fleet.control import Fleet
+from tests.fleet.parameters import mostly_slow
 from tests.recovery.operating import kill, named_panes
 from tests.runs import agents
 from tests.runs.play import Play
@@ -95,7 +96,7 @@ def test_what_the_spec_calls_maintenance_is_left_alone(play: Play, where: str, l
     assert play.pids().keys() == ALL
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"pauses": [{"host": 1}]}', ""])
+@pytest.mark.parametrize("content", mostly_slow(["{", "[]", '{"pauses": [{"host": 1}]}', ""], ("{", "")))
 def test_pauses_that_cannot_be_read_hold_everything(play: Play, content: str) -> None:
     broken(play)
     path = play.folder / "pauses.json"

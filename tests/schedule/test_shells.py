@@ -17,6 +17,7 @@ from miyabi.schedule_state import Scheduler
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, run_script
 from tests.fleet import programs
 from tests.fleet.machine import Machine
+from tests.fleet.parameters import mostly_slow
 from tests.schedule.imitations import imitate
 
 pytestmark = pytest.mark.parametrize("scheduler", list(SCHEDULERS))
@@ -52,7 +53,7 @@ def installed_and_removed(machine: Machine, shell: str, scheduler: SchedulerName
     assert not look(machine, shell, scheduler).is_there
 
 
-@pytest.mark.parametrize("shell", INSTALLED_SHELLS)
+@pytest.mark.parametrize("shell", mostly_slow(INSTALLED_SHELLS, ("bash", "dash", "zsh")))
 def test_every_shell(machine: Machine, shell: str, scheduler: SchedulerName) -> None:
     imitate(machine, scheduler)
     installed_and_removed(machine, shell, scheduler)

@@ -21,6 +21,7 @@ from miyabi.rotation_script import rotation_script
 from operations import logs
 from tests.facts.hosts import INSTALLED_SHELLS, SHELLS, ask
 from tests.fleet.machine import Machine
+from tests.fleet.parameters import mostly_slow
 from tests.fleet.tools import tool
 from tests.fleet.waiting import wait_until
 from tests.recovery.operating import Operated, operate
@@ -264,7 +265,7 @@ def test_where_no_range_can_be_taken_out_a_log_is_copied_and_truncated(
     assert rotate(machine, str(log)).commands == []
 
 
-@pytest.mark.parametrize("lacks", [[], ["perl"]], ids=["perl", "python3"])
+@pytest.mark.parametrize("lacks", mostly_slow([[], ["perl"]], ([],)), ids=["perl", "python3"])
 def test_a_busy_writer_loses_hardly_a_line_where_a_log_must_be_truncated(
     machine: Machine, log: Path, lacks: list[str]
 ) -> None:
