@@ -49,7 +49,8 @@ class RunStarted(Record):
 class RunEnded(Record):
     """A run has come to its end; one without this was cut short.
 
-    + outcome: ``clean`` (nothing was wrong), ``restored``, ``held`` (all that is wrong waits for the gate), ``failed``
+    + outcome: ``clean`` (nothing had to be done), ``restored``, ``held`` (all that is wrong waits for the gate),
+      ``failed``
     + seconds: how long it took
     + hosts: how many hosts it was about
     """

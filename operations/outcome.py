@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # Bytes of the journal from which a run takes it into the history, whatever else it does: some hundred looks.
 _LONG_JOURNAL = 400_000
 
+# What only warns, or waits for a human or for its time, has no part in whether a run came to a good end.
+_FAILS_NO_RUN = frozenset({"repaired", KIND, "warning", "agent-waits", "agent-stuck", "agent-parked"})
+
 _OUTCOME = "miyabi_outcome"
 
 
@@ -278,9 +281,8 @@ def _is_left(drift: Drift, tried: Collection[Target]) -> bool:
 def ended(state: State) -> Literal["clean", "restored", "held", "failed"]:
     """What a run came to, in one of the words of ``RunEnded``."""
     outcome = outcome_of(state)
-    wrong = [each for each in outcome.verdicts if each.kind not in {"repaired", KIND}]
-    # What only warns has no part in whether the run came to a good end.
-    wrong = [each for each in wrong if each.kind != "warning" and (each.kind, each.severity) != ("threshold", "MEDIUM")]
+    wrong = [each for each in outcome.verdicts if each.kind not in _FAILS_NO_RUN]
+    wrong = [each for each in wrong if (each.kind, each.severity) != ("threshold", "MEDIUM")]
     if any(each.kind != "held" for each in wrong):
         return "failed"
     if wrong:

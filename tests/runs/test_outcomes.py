@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from miyabi.agent_remedy import AgentTold
 from miyabi.alert_rules import AlertRules
 from miyabi.climb import Climb
 from miyabi.drift import Drift, Target
@@ -72,6 +73,10 @@ def test_how_a_run_ended() -> None:
     assert ended_with(climb=climbed(KAEDE)) == "restored"
     assert ended_with(("repaired", "LOW"), climb=climbed(KAEDE)) == "restored"
     assert ended_with(("warning", "MEDIUM")) == "clean"
+    for told in set(get_args(AgentTold)) - {""}:
+        assert ended_with((told, "HIGH")) == "clean"
+        assert ended_with((told, "HIGH"), climb=climbed(KAEDE)) == "restored"
+        assert ended_with((told, "HIGH"), ("not-restored", "HIGH")) == "failed"
     assert ended_with(("threshold", "MEDIUM"), climb=climbed(KAEDE)) == "restored"
     assert ended_with(("threshold", "HIGH")) == "failed"
     assert ended_with(("held", "HIGH"), ("warning", "MEDIUM")) == "held"
