@@ -198,7 +198,10 @@ class History:
         return self._do(lambda connection: queries.records(connection, kind, wanted, (since, until), limit))
 
     def shares_by_cause(self, since: float, until: float) -> dict[str, int]:
-        """How many failures each cause had, most first; one that several looks in a row have seen is one."""
+        """How many failures each cause had, most first; one that several looks in a row have seen is one.
+
+        What a host gets for the first time is no failure.
+        """
         return self._do(lambda connection: queries.shares_by_cause(connection, since, until))
 
     def last_observations(self) -> dict[str, Observation]:

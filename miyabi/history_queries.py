@@ -257,7 +257,10 @@ def runs(connection: Connection, limit: int | None) -> list[tuple[RunStarted, Ru
 
 
 def shares_by_cause(connection: Connection, since: float, until: float) -> dict[str, int]:
-    """How many failures each cause had, most first; one that several looks in a row have seen is one."""
+    """How many failures each cause had, most first; one that several looks in a row have seen is one.
+
+    What a host gets for the first time is no failure.
+    """
     drifts, seen = TABLES[DriftSeen].c, TABLES[Observation].c
     judged = (seen.health.in_(_JUDGED), seen.at >= since, seen.at < until)
     looks = select(seen.id, seen.run, seen.host).where(*judged).subquery()
@@ -270,7 +273,7 @@ def shares_by_cause(connection: Connection, since: float, until: float) -> dict[
             func.lag(looks.c.id).over(partition_by=same, order_by=drifts.id).label("before"),
         )
         .join_from(TABLES[DriftSeen], looks, and_(looks.c.run == drifts.run, looks.c.host == drifts.host), isouter=True)
-        .where(drifts.at >= since, drifts.at < until, drifts.kind != _UNDAMAGED)
+        .where(drifts.at >= since, drifts.at < until, drifts.kind != _UNDAMAGED, drifts.cause != MISSING)
         .subquery()
     )
     # That a look between the two has not seen it is asked for each of them: to count all looks takes far longer.

@@ -436,6 +436,7 @@ def test_the_shares_of_causes(ground: Ground) -> None:
         make(DriftSeen, NOW + 60, run="r1", target="sshd", level="upkeep", cause="oom"),
         make(DriftSeen, NOW + 60, run="r1", kind="unmarked", target="x", cause="unknown"),
         make(DriftSeen, NOW + 61, run="no look", target="x", cause="git"),
+        make(DriftSeen, NOW + 62, run="r1", target="new", cause="missing"),
     ]
     with ground.open() as history:
         history.write(looks)
