@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from miyabi.dashboard.rendering import export_page
+from miyabi.figures import HostCard
 from miyabi.predicted import Predicted
 from miyabi.records import Decided, DriftSeen, IncidentChanged, Observation, Record, Recovered, RunEnded
 from tests.dashboard.browser import DESKTOP, PHONE, Visit, browsing, visiting
-from tests.dashboard.samples import HOSTILE
+from tests.dashboard.samples import HOSTILE, NOW, empty_overview
 from tests.dashboard.serving import SOON, Dashboard, serving
 from tests.fleet.control import REPOSITORY
 from tests.fleet.leaks import TestRun
@@ -246,6 +250,31 @@ def test_everybody_can_read_it(browser: Browser, dashboard: Dashboard, size: tup
             ground = str(visit.run("getComputedStyle(document.body).backgroundColor"))
             assert (sum(map(int, ground[4:-1].split(","))) < 300) is (theme == "dark")
             assert visit.axe() == ""
+        assert visit.overflow() <= 0
+
+
+# How many lines each host's name takes.
+_LINES = """
+[...document.querySelectorAll(".card h3 bdi")].map((name) => {
+  const text = document.createRange();
+  text.selectNodeContents(name);
+  return [name.textContent, new Set([...text.getClientRects()].map((line) => line.top)).size];
+})
+"""
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_name_is_not_squeezed_by_what_stands_beside_it(
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    names = ["mugen", "macbook", "ip-10-0-12-34", "x" * 120]
+    hosts = tuple(HostCard(name, "healthy", NOW - MINUTE, NOW - MINUTE, incidents=3) for name in names)
+    file = tmp_path / "fleet.html"
+    file.write_text(export_page(replace(empty_overview(), hosts=hosts)), encoding="utf-8")
+    with visiting(browser, file, size) as visit:
+        lines = dict(visit.run(_LINES))
+        assert [lines[name] for name in names[:3]] == [1, 1, 1]
+        assert max(lines.values()) < 20
         assert visit.overflow() <= 0
 
 

@@ -209,6 +209,19 @@ def test_an_overdrawn_budget_is_no_traceback() -> None:
     assert "-900 %" in said
 
 
+@pytest.mark.parametrize("is_enough", [False, True])
+def test_a_promise_is_not_said_to_be_broken_before_enough_was_counted(*, is_enough: bool) -> None:
+    overview = _fleet(
+        _host("a"), fleet_availability=Availability(90, 10),
+        budget=Budget(99.0, 100.0, 1.0, 10.0, is_enough=is_enough),
+        availability={"a": Availability(90, 10)},
+    )  # fmt: skip
+    part = render_parts(overview)["availability"]
+    assert part.count("90.00 %") == 2
+    assert (' class="bad"' in part, 'number bad"' in part) == (is_enough, is_enough)
+    assert ("Too little was counted" in part) is not is_enough
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [(99.999, "99.99 %"), (100.0, "100.00 %"), (99.0, "99.00 %"), (0.0, "0.00 %"), (None, "unknown"), (nan, "unknown")],
