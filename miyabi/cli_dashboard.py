@@ -7,7 +7,7 @@ import sys
 from errno import EISDIR
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -45,24 +45,22 @@ def dashboard(  # noqa: PLR0913 - each is an option
     if export is not None:
         _export(fleet, export, days)
         return
-    _become(
-        Settings(
-            folder=str(fleet.folder.absolute()),
-            url=history_address(fleet.file, os.environ),
-            keep=fleet.file.keep,
-            monitoring=dict(fleet.file.monitoring),
-            days=days,
-            hosts=tuple(fleet.hosts),
-            host=host,
-            port=port,
-            is_guarded=is_guarded,
-            is_new_token=is_new_token,
-        )
+    serve(fleet, days=days, host=host, port=port, is_guarded=is_guarded, is_new_token=is_new_token)
+
+
+def serve(fleet: FleetOfClone, **asked: Any) -> NoReturn:
+    """Let this process be the server, with nothing else in it: what reads inventories needs twice its memory.
+
+    + asked: what of ``Settings`` is not the fleet's, such as ``port``
+    """
+    settings = Settings(
+        folder=str(fleet.folder.absolute()),
+        url=history_address(fleet.file, os.environ),
+        keep=fleet.file.keep,
+        monitoring=dict(fleet.file.monitoring),
+        hosts=tuple(fleet.hosts),
+        **asked,
     )
-
-
-def _become(settings: Settings) -> NoReturn:
-    """Let this process be the server, with nothing else in it: what reads inventories needs twice its memory."""
     # Neither a command line nor an environment that others may see: the database's URL may hold a password.
     with TemporaryFile("w+", encoding="utf-8") as file:
         file.write(settings.to_json())

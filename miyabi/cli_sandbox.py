@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from miyabi.errors import MiyabiError
+
+if TYPE_CHECKING:
+    from miyabi.cli_fleet import FleetOfClone
+    from miyabi.sandbox.fleet import Sandbox
 
 _folder = click.option(
     "--folder", type=click.Path(path_type=Path), help="Where it is; $XDG_STATE_HOME/miyabi/sandbox unless given."
@@ -36,7 +40,7 @@ def _at(folder: Path | None) -> Path:
     return resolved(folder or default_folder())
 
 
-def _there(folder: Path | None) -> Any:
+def _there(folder: Path | None) -> Sandbox:
     from miyabi.sandbox.fleet import Sandbox  # noqa: PLC0415
 
     place = _at(folder)
@@ -44,6 +48,15 @@ def _there(folder: Path | None) -> Any:
     if found is None:
         raise click.ClickException(f"there is no sandbox in {place}: miyabi sandbox up")
     return found
+
+
+def _fleet_of(there: Sandbox) -> FleetOfClone:
+    """Its hosts, and what its runs remember of them."""
+    from miyabi.cli_fleet import FleetOfClone  # noqa: PLC0415
+    from miyabi.fleet_file import read_fleet_file  # noqa: PLC0415
+
+    hosts: dict[str, dict[str, object]] = {name: {} for name in there.hosts}
+    return FleetOfClone(hosts, {}, read_fleet_file(there.folder / "fleet.yaml"), there.folder / "state" / "miyabi")
 
 
 @click.group()
@@ -61,7 +74,8 @@ def up(folder: Path | None, *, plain: bool) -> None:
     with _told():
         brought = lifecycle.up(_at(folder), plain=plain, cloud=True, say=click.echo)
     click.echo(f"\nin a clone of the repository:\n    {brought.command}\n\nto look around:")
-    click.echo(f"    ssh -F {brought.ssh_config} pixel\n\nto break something: miyabi sandbox faults")
+    click.echo(f"    ssh -F {brought.ssh_config} pixel\n    miyabi sandbox dashboard, or miyabi sandbox top\n")
+    click.echo("to break something: miyabi sandbox faults")
 
 
 @sandbox.command()
@@ -83,6 +97,28 @@ def status(folder: Path | None) -> None:
     there = _there(folder)
     with _told():
         click.echo("\n".join(lifecycle.status(there)))
+
+
+@sandbox.command(short_help="Watch it in a browser, as `miyabi dashboard` shows a fleet.")
+@_folder
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 is one that is free.")
+def dashboard(folder: Path | None, port: int) -> None:
+    """Serve the sandbox as one page that keeps itself up to date, until Ctrl-C; see miyabi dashboard."""
+    from miyabi.cli_dashboard import serve  # noqa: PLC0415
+
+    with _told():
+        serve(_fleet_of(_there(folder)), port=port)
+
+
+@sandbox.command(short_help="Watch it in the terminal, as `miyabi top` shows a fleet.")
+@_folder
+@click.option("--once", "is_once", is_flag=True, help="Print it once; so it is when this is no terminal.")
+def top(folder: Path | None, *, is_once: bool) -> None:
+    """Show how the sandbox stands by what runs have seen, until q or Ctrl-C; see miyabi top."""
+    from miyabi.cli_top import show  # noqa: PLC0415
+
+    with _told():
+        show(_fleet_of(_there(folder)), 2.0, is_once=is_once)
 
 
 @sandbox.command()

@@ -29,7 +29,15 @@ def top(every: float, *, is_once: bool) -> None:
 
     No host is looked at: that does `miyabi status`. q or Ctrl-C ends it. NO_COLOR switches colours off.
     """
-    fleet = fleet_of_clone()
+    show(fleet_of_clone(), every, is_once=is_once)
+
+
+def show(fleet: FleetOfClone, every: float, *, is_once: bool) -> None:
+    """Show a fleet until it is ended.
+
+    + every: seconds between two looks for news
+    + is_once: print it instead; so it is when this is no terminal
+    """
     with working("reading the history"):
         reader = _reader(fleet)
     try:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -168,13 +168,16 @@ def state_of(machine: Machine) -> Path:
 
 
 @contextmanager
-def serving(machine: Machine, *arguments: str, clone: Path = REPOSITORY, timeout: float = 60.0) -> Iterator[Dashboard]:
+def serving(
+    machine: Machine, *arguments: str, clone: Path = REPOSITORY, command: Sequence[str] = ("dashboard",)
+) -> Iterator[Dashboard]:
     """``miyabi dashboard --port 0`` on a machine, once it has said where it listens; it is ended afterwards.
 
     + arguments: more of them
     + clone: the folder that it runs in
+    + command: another one that serves the page
     """
-    with started(machine, *arguments, clone=clone) as dashboard:
+    with started(machine, *arguments, clone=clone, command=command) as dashboard:
         assert dashboard.process.stdout is not None
         dashboard.url = dashboard.process.stdout.readline().strip().partition(" ")[0]
         assert dashboard.url.startswith("http://"), _failed(dashboard)
@@ -182,10 +185,12 @@ def serving(machine: Machine, *arguments: str, clone: Path = REPOSITORY, timeout
 
 
 @contextmanager
-def started(machine: Machine, *arguments: str, clone: Path = REPOSITORY) -> Iterator[Dashboard]:
+def started(
+    machine: Machine, *arguments: str, clone: Path = REPOSITORY, command: Sequence[str] = ("dashboard",)
+) -> Iterator[Dashboard]:
     """The same, whether it says where it listens or not."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "miyabi", "dashboard", "--port", "0", *arguments],
+        [sys.executable, "-m", "miyabi", *command, "--port", "0", *arguments],
         env=machine.environment,
         cwd=clone,
         stdin=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from miyabi.sandbox import lifecycle
 from miyabi.sandbox.faults import inject
 from miyabi.sandbox.fleet import Sandbox
 from tests.dashboard.browser import browsing, visiting
-from tests.dashboard.serving import SOON, serving, state_of
+from tests.dashboard.serving import SOON, serving
 from tests.fleet.control import REPOSITORY
 from tests.fleet.leaks import TestRun
 from tests.fleet.machine import Machine
@@ -49,10 +49,17 @@ def _recover(machine: Machine, sandbox: Sandbox) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_what_a_run_finds_and_repairs_is_on_the_page_while_it_runs(sandbox: Sandbox, machine: Machine) -> None:
-    # Where the sandbox's own runs keep what they remember.
-    machine.environment["XDG_STATE_HOME"] = str(sandbox.folder / "state")
     _recover(machine, sandbox)
-    with browsing(machine) as browser, serving(machine) as dashboard, visiting(browser, dashboard.url) as visit:
+    with (
+        browsing(machine) as browser,
+        serving(machine, "--folder", str(sandbox.folder), command=("sandbox", "dashboard")) as dashboard,
+        visiting(browser, dashboard.url) as visit,
+    ):
+        assert visit.run("[...document.querySelectorAll('.card h3 bdi')].map((each) => each.textContent).sort()") == [
+            "macbook",
+            "mugen",
+            "pixel",
+        ]
         assert "healthy" in visit.card("mugen")
         visit.run(_WATCH)
         list(inject(sandbox, "server", "mugen"))
@@ -61,7 +68,7 @@ def test_what_a_run_finds_and_repairs_is_on_the_page_while_it_runs(sandbox: Sand
         visit.wait("document.querySelector('#part-timeline').textContent.includes('L3 full restored')", 20)
         visit.wait("window.__seen.at(-1)?.[0] === 'healthy'", 20)
         seen = {str(state): float(at) for state, at in visit.run("window.__seen")}
-        with Ground(state_of(machine), None).open(time.time()) as history:
+        with Ground(sandbox.folder / "state" / "miyabi", None).open(time.time()) as history:
             looked = next(each.at for each in history.records(Observation, since=broken) if each.host == "mugen")
             back = max(each.at for each in history.records(Recovered, since=broken) if each.level == "L3")
         assert seen["drift"] - looked < SOON, (seen, looked)

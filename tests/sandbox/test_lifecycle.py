@@ -48,6 +48,7 @@ def test_the_commands_bring_it_up_tell_how_it_is_and_take_it_down_twice(folder: 
     hosts = 5 if programs.can_isolate() else 3
     assert told.count("way in: answers; sshd: answers; tmux: no server") == hosts
     assert told.count("imitated: ") >= hosts
+    assert "Nothing has been seen yet" in _miyabi("top", "--once", "--folder", folder)
     assert _miyabi("down", "--folder", folder) == "the sandbox is gone\n"
     assert_nothing_is_left(folder)
     assert _miyabi("down", "--folder", folder) == "there is no sandbox\n"
