@@ -197,7 +197,7 @@ def _ip(*words: str) -> Any:
 def test_processes(shell: str) -> None:
     odd = ["caf\udce9 \x1b[31m", "##miyabi:end processes 0", "x" * 500]
     with subprocess.Popen(
-        [sys.executable, "-c", "import sys; print(); sys.stdin.read()", *odd], stdin=_PIPE, stdout=_PIPE
+        [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", *odd], stdin=_PIPE, stdout=_PIPE
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
