@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pyinfra import host
 
 from facts.clock import clock_section
 from facts.disk import disk_section
 from facts.memory import memory_section
-from facts.observation import Unknown, ask, ask_together, asked_between
+from facts.observation import Unknown, ask, ask_together, asked_between, forget
 from facts.own_processes import own_processes_section
 from facts.platform import host_section
 from facts.probe import Section
@@ -33,12 +34,29 @@ from operations.refusal import refusal
 from operations.upkeep import note, warn
 
 if TYPE_CHECKING:
+    from pyinfra.api import Host
     from pyinfra.api.command import PyinfraCommand
 
 T = TypeVar("T")
 
-# What ``operations.relief.Measure`` is made of.
-_Measured = tuple[Section[Any], Callable[[Any], Judgement], Callable[[Any], float], float]
+
+@dataclass(frozen=True, slots=True)
+class Measure(Generic[T]):
+    """How a resource is measured.
+
+    + value: in percent, of what ``section`` tells
+    + critical: the value that it is judged by
+    """
+
+    section: Section[T]
+    judge: Callable[[T], Judgement]
+    value: Callable[[T], float]
+    critical: float
+
+    def seen_anew(self, target: Host) -> T | Unknown:
+        """The resource as it is now."""
+        forget(target, self.section.title)
+        return ask(target, self.section)
 
 
 def limits_sections(disk_path: str = "~", *, processes: bool = False) -> list[Section[Any]]:
@@ -114,15 +132,15 @@ def within(
     ask_together(host, limits_sections(disk_path, processes=limit is not None))
     reports = [*_reports("processes", _judge_processes(limit)), *_reports("clock", _judge_clock(skew))]
     reliefs: list[Generator[PyinfraCommand]] = []
-    of_disk = (disk_section(disk_path), lambda seen: judge_disk(seen, *disk), _used, disk[1])
-    of_memory = (memory_section(), lambda seen: judge_memory(seen, *memory), _available, memory[1])
-    resources: list[tuple[str, _Measured, tuple[Relief, ...], float | None]] = [
+    of_disk = Measure(disk_section(disk_path), lambda seen: judge_disk(seen, *disk), _used, disk[1])
+    of_memory = Measure(memory_section(), lambda seen: judge_memory(seen, *memory), _available, memory[1])
+    resources: list[tuple[str, Measure[Any], tuple[Relief, ...], float | None]] = [
         ("disk", of_disk, for_disk, disk_ahead),
         ("memory", of_memory, for_memory, memory_ahead),
     ]
     for subject, what, relief, ahead in resources:
-        seen = ask(host, what[0])
-        judged = seen if isinstance(seen, Unknown) else what[1](seen)
+        seen = ask(host, what.section)
+        judged = seen if isinstance(seen, Unknown) else what.judge(seen)
         is_critical = isinstance(judged, Judgement) and judged.grade == "critical"
         if relief and isinstance(judged, Judgement) and (is_critical or ahead is not None):
             reliefs += _relief(judged, seen, what, relief, servers, ahead)
@@ -138,24 +156,23 @@ def within(
 
 def _relief(
     judged: Judgement,
-    seen: Any,
-    what: _Measured,
+    seen: T,
+    what: Measure[T],
     reliefs: Sequence[Relief],
     servers: Sequence[McpServer],
     ahead: float | None,
 ) -> list[Generator[PyinfraCommand]]:
     """What is to be done about a resource that is critical, or foretold to be: [] when that is nothing."""
     # Only who has something to do, or wants to foresee it, pays for it.
-    from operations.relief import Measure, relieve  # noqa: PLC0415
+    from operations.relief import relieve  # noqa: PLC0415
 
-    measure = Measure(*what)
     if judged.grade == "critical":
-        return [relieve(judged, measure, reliefs, servers)]
+        return [relieve(judged, what, reliefs, servers)]
     from operations.prevention import foreseen, prevent  # noqa: PLC0415
 
-    if ahead is None or (crossing := foreseen(host, judged.subject, measure.critical, ahead)) is None:
+    if ahead is None or (crossing := foreseen(host, judged.subject, what.critical, ahead)) is None:
         return []
-    return [prevent(judged, measure.value(seen), measure, reliefs, servers, crossing, ahead)]
+    return [prevent(judged, what.value(seen), what, reliefs, servers, crossing, ahead)]
 
 
 def _used(seen: Disk) -> float:

@@ -18,12 +18,14 @@ from miyabi.spec import McpServer, Relief
 from miyabi.words import clock_time
 from operations.gate_question import ask_gate
 from operations.memory import memory_of, now
-from operations.relief import Measure, does_of, in_order
+from operations.relief import does_of, in_order
 from operations.upkeep import note
 
 if TYPE_CHECKING:
     from pyinfra.api import Host, State
     from pyinfra.api.command import PyinfraCommand
+
+    from operations.limits import Measure
 
 T = TypeVar("T")
 

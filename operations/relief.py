@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pyinfra import host, logger
 from pyinfra.api import FunctionCommand
 from pyinfra.api.exceptions import PyinfraError
 
-from facts.observation import Unknown, ask, forget
-from facts.probe import Section
+from facts.observation import Unknown
 from miyabi.limits import Judgement
 from miyabi.spec import McpServer, Relief
 from operations.gate import permission
@@ -22,30 +20,12 @@ if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
 
     from miyabi.gate_types import Does
+    from operations.limits import Measure
 
 T = TypeVar("T")
 
 # What a relief makes smaller.
 _RELIEVED = ("temp ", "log ")
-
-
-@dataclass(frozen=True, slots=True)
-class Measure(Generic[T]):
-    """How a resource is measured.
-
-    + value: in percent, of what ``section`` tells
-    + critical: the value that it is judged by
-    """
-
-    section: Section[T]
-    judge: Callable[[T], Judgement]
-    value: Callable[[T], float]
-    critical: float
-
-    def seen_anew(self, target: Host) -> T | Unknown:
-        """The resource as it is now."""
-        forget(target, self.section.title)
-        return ask(target, self.section)
 
 
 def does_of(reliefs: Iterable[Relief]) -> Does:
