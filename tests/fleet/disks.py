@@ -25,6 +25,8 @@ def mounted(machine: Machine, folder: Path, options: str) -> Iterator[None]:
     done = machine.run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
     if done.code != 0:
         pytest.skip(f"disks cannot be mounted here: {done.output}")
-    yield
-    unmounted = machine.run("umount", str(folder))
-    assert unmounted.code == 0, unmounted.output
+    try:
+        yield
+    finally:
+        unmounted = machine.run("umount", str(folder))
+        assert unmounted.code == 0, unmounted.output

@@ -37,7 +37,7 @@ def tidy(ground: Ground, orphans: str = "remove", own: tuple[str, ...] = ("~/mai
     return operate(ground.machine, workspaces.tidied, repositories=["~/main"], own=list(own), orphans=orphans)
 
 
-def made(ground: Ground, script: str = ":", name: str = "work") -> Path:
+def made(ground: Ground, script: str = ":", name: str = "side") -> Path:
     path = ground.worktree(name, branch=f"on-{name}")
     ground.sh(f"cd '{name}' && {{ {script}; }} >/dev/null 2>&1")
     age(ground, path)
@@ -55,9 +55,9 @@ def test_what_is_clean_and_pushed_goes_and_the_next_run_changes_nothing(ground: 
     run = tidy(ground)
     assert not run.failed, run.said
     assert not path.exists()
-    assert "work" not in ground.sh("git -C main worktree list")
+    assert "side" not in ground.sh("git -C main worktree list")
     # The branch stays: only the folder is gone.
-    assert "on-work" in ground.sh("git -C main branch")
+    assert "on-side" in ground.sh("git -C main branch")
     assert tidy(ground).commands == []
 
 
@@ -104,7 +104,7 @@ def test_what_is_young_stays(ground: Ground) -> None:
     age(ground, path)
     assert not why(ground, path)
     # What git keeps of it counts, too.
-    own = Path(ground.sh("git -C work rev-parse --absolute-git-dir").strip())
+    own = Path(ground.sh("git -C side rev-parse --absolute-git-dir").strip())
     (own / "HEAD").touch()
     assert why(ground, path) == "it was changed lately"
 
@@ -122,7 +122,7 @@ def test_where_a_process_works_stays(ground: Ground) -> None:
 
 def test_where_somebody_of_the_spec_works_is_no_orphan(ground: Ground) -> None:
     made(ground, f"{PUSHED}; mkdir build; echo x >build/ignored")
-    for own in ("~/work", "~/work/build", "$HOME/work"):
+    for own in ("~/side", "~/side/build", "$HOME/side"):
         run = tidy(ground, own=(own, "~/nowhere"))
         assert run.commands == []
         assert not any("nobody works" in line for line in run.said)
@@ -169,12 +169,12 @@ def _between(ground: Ground, change: Callable[[], object]) -> str:
 
 
 def test_what_changed_after_the_look_stays(ground: Ground) -> None:
-    said = _between(ground, lambda: ground.sh("cd work && git commit -q --allow-empty -m late"))
+    said = _between(ground, lambda: ground.sh("cd side && git commit -q --allow-empty -m late"))
     assert "it has just changed: it is left alone" in said
 
 
 def test_what_was_edited_after_the_look_stays(ground: Ground) -> None:
-    said = _between(ground, lambda: ground.sh("echo x >>work/a.txt"))
+    said = _between(ground, lambda: ground.sh("echo x >>side/a.txt"))
     assert "contains modified or untracked files" in said
 
 

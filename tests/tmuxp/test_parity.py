@@ -41,7 +41,7 @@ def oracle(test_run: TestRun) -> Iterator[Machine]:
 def furnish(machine: Machine, workspace: str) -> Path:
     """Give a machine the workspace, and the folders and programs that workspaces speak of."""
     home = machine.home
-    for folder in ("work", "work/deep", "other", "with space"):
+    for folder in ("repo", "repo/deep", "other", "with space"):
         (home / folder).mkdir()
     for name, script in {
         "typed": 'exec cat >"${1:-typed.txt}"',
